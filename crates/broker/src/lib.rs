@@ -1,0 +1,1 @@
+//! The embedded MQTT broker: acknowledges a device after its reading is on disk.

@@ -1,0 +1,1 @@
+//! Bytes to readings: envelopes and device profiles.

@@ -1,0 +1,1 @@
+//! The intake: messages in, numbered readings out.

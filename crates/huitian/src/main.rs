@@ -1,0 +1,3 @@
+//! Watches the shared facilities of a large residential district.
+
+fn main() {}

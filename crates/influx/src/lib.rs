@@ -1,0 +1,1 @@
+//! Results to InfluxDB: line protocol, batching, error isolation.

@@ -1,0 +1,1 @@
+//! The nouns: ids, units, time, windows, readings, utilization and alerts.

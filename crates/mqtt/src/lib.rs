@@ -1,0 +1,1 @@
+//! An MQTT session that neither loses nor wedges.

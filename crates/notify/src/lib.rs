@@ -1,0 +1,1 @@
+//! Alerts to people: the outbox worker and its channels.

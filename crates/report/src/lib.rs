@@ -1,0 +1,1 @@
+//! History queries, export and charts.

@@ -1,0 +1,1 @@
+//! The durable log, commits, snapshots and results.

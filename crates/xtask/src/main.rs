@@ -1,0 +1,3 @@
+//! Checks and services for the people who build Huitian.
+
+fn main() {}

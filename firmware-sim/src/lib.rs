@@ -1,0 +1,1 @@
+//! A seeded world of compounds whose sensors speak as real ones do.

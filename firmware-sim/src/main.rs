@@ -1,0 +1,3 @@
+//! The firmware simulator as a program.
+
+fn main() {}

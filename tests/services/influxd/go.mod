@@ -1,0 +1,3 @@
+module influxd-for-tests
+
+go 1.26
