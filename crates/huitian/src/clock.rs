@@ -1,0 +1,67 @@
+//! The one place that reads the clock.
+//!
+//! A demo that runs faster than real time has a demo clock: demo time stands at `from` when the
+//! clock starts and runs `speed` times as fast as the wall.
+
+use std::time::Instant;
+
+use huitian_model::UtcMs;
+
+/// What time it is for this process.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The wall clock.
+    Wall,
+    /// Demo time.
+    Demo {
+        /// Demo time at `started`.
+        from: UtcMs,
+        /// Real instant at which it began.
+        started: Instant,
+        /// How many demo seconds pass in a second.
+        speed: u32,
+    },
+}
+
+impl Clock {
+    /// A clock that begins now at `speed`; the wall clock where `speed` is 1.
+    pub fn at_speed(speed: u32) -> Self {
+        if speed == 1 {
+            return Self::Wall;
+        }
+        Self::Demo {
+            from: wall_now(),
+            started: Instant::now(),
+            speed,
+        }
+    }
+
+    /// Now.
+    pub fn now(&self) -> UtcMs {
+        match self {
+            Self::Wall => wall_now(),
+            Self::Demo {
+                from,
+                started,
+                speed,
+            } => {
+                let real_ms = i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX);
+                from.plus(real_ms.saturating_mul(i64::from(*speed)))
+            }
+        }
+    }
+}
+
+/// Milliseconds since 1970 by the machine's clock.
+fn wall_now() -> UtcMs {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the clock"
+    )]
+    let now = std::time::SystemTime::now();
+    // A machine whose clock stands before 1970 is at 1970: ticks only ever move forward.
+    let since = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    UtcMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}

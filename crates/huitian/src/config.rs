@@ -1,0 +1,209 @@
+//! Settings of the program: flag > environment > file > default.
+//!
+//! The file is TOML. A key of the file can be given by the environment as
+//! `HUITIAN__SECTION__KEY`, such as `HUITIAN__HTTP__ADDR=127.0.0.1:9090`. Secrets are files
+//! (`token_file`, `secret_file`), never values. Only [`Config`] travels on: what is in it has
+//! been checked.
+
+mod fault;
+mod raw;
+pub mod values;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use huitian_model::Settings;
+
+pub use fault::ConfigFault;
+use raw::Raw;
+
+/// Where console and API listen unless said otherwise.
+pub const HTTP_DEFAULT: &str = "127.0.0.1:8080";
+/// Where the embedded broker listens unless said otherwise.
+pub const MQTT_DEFAULT: &str = "127.0.0.1:1883";
+/// The data folder unless said otherwise.
+pub const DATA_DEFAULT: &str = "huitian-data";
+
+/// What the command line may say over the file.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--data DIR`
+    pub data: Option<PathBuf>,
+    /// `--ephemeral`
+    pub ephemeral: bool,
+    /// `--http ADDR`
+    pub http: Option<SocketAddr>,
+    /// `--mqtt ADDR`
+    pub mqtt: Option<SocketAddr>,
+    /// `--demo-speed N`
+    pub demo_speed: Option<u32>,
+    /// `--demo-scale N`
+    pub demo_scale: Option<u32>,
+    /// `--seed N`
+    pub seed: Option<u64>,
+}
+
+/// Where data lies and how much of it may.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataConfig {
+    /// The folder.
+    pub dir: PathBuf,
+    /// Keep nothing after the process ends.
+    pub ephemeral: bool,
+    /// How long readings stay, ms.
+    pub readings_ms: i64,
+    /// How long results stay, ms.
+    pub results_ms: i64,
+    /// Most bytes on disk.
+    pub quota_bytes: u64,
+}
+
+/// An external broker to read from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BrokerConfig {
+    /// Host name or address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// Client id: the session's name at the broker.
+    pub client_id: String,
+    /// User name.
+    pub username: Option<String>,
+    /// Password, read from `password_file`.
+    pub password: Option<Secret>,
+    /// Topic filters.
+    pub topics: Vec<String>,
+}
+
+/// Where results go.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InfluxConfig {
+    /// Base URL.
+    pub url: String,
+    /// Organisation.
+    pub org: String,
+    /// Token, read from `token_file`.
+    pub token: Secret,
+    /// Bucket of live figures.
+    pub bucket_live: String,
+    /// Bucket of history.
+    pub bucket_history: String,
+}
+
+/// Whom to tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookConfig {
+    /// Where to.
+    pub url: String,
+    /// Signing secret of Standard Webhooks, read from `secret_file`.
+    pub secret: Option<Secret>,
+}
+
+/// The simulated district.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DemoConfig {
+    /// How many demo seconds pass in a second.
+    pub speed: u32,
+    /// How many times the home district.
+    pub scale: u32,
+    /// Seed of the world.
+    pub seed: u64,
+}
+
+/// A secret: never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// Checked settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The file they came from, to be read again on reload.
+    pub file: Option<PathBuf>,
+    /// Data.
+    pub data: DataConfig,
+    /// Console and API.
+    pub http: SocketAddr,
+    /// The embedded broker; none where switched off.
+    pub mqtt: Option<SocketAddr>,
+    /// External brokers.
+    pub brokers: Vec<BrokerConfig>,
+    /// The folder of the inventory's CSV files.
+    pub inventory: PathBuf,
+    /// A folder of more device profiles.
+    pub profiles: Option<PathBuf>,
+    /// Settings of the engine.
+    pub settings: Settings,
+    /// InfluxDB.
+    pub influx: Option<InfluxConfig>,
+    /// Webhook.
+    pub webhook: Option<WebhookConfig>,
+    /// The simulated district, where switched on.
+    pub demo: Option<DemoConfig>,
+}
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// [`ConfigFault`] with the place underlined.
+    pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Self, ConfigFault> {
+        let environment = environment();
+        let raw = match file {
+            None => Raw::from_text(None, "", &environment)?,
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .map_err(|error| ConfigFault::unreadable(path, &error))?;
+                Raw::from_text(Some(path), &text, &environment)?
+            }
+        };
+        raw.check(file, flags)
+    }
+}
+
+/// The variables that speak to us, in order.
+fn environment() -> Vec<(String, String)> {
+    std::env::vars()
+        .filter(|(name, _)| name.starts_with("HUITIAN__"))
+        .collect()
+}
+
+/// Reads a secret from its file.
+///
+/// # Errors
+/// [`ConfigFault`] where the file cannot be read, is empty, or can be read by others.
+fn read_secret(path: &Path, key: &str) -> Result<Secret, ConfigFault> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(path)
+            .map_err(|error| ConfigFault::unreadable(path, &error))?
+            .permissions()
+            .mode();
+        if mode & 0o077 != 0 {
+            return Err(ConfigFault::plain(format!(
+                "{key}: {} can be read by others (mode {:o}): expected 600 or less",
+                path.display(),
+                mode & 0o777
+            )));
+        }
+    }
+    let text =
+        std::fs::read_to_string(path).map_err(|error| ConfigFault::unreadable(path, &error))?;
+    let secret = text.trim();
+    if secret.is_empty() {
+        return Err(ConfigFault::plain(format!(
+            "{key}: {} is empty",
+            path.display()
+        )));
+    }
+    Ok(Secret(secret.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

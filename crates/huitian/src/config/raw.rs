@@ -1,0 +1,437 @@
+//! The file as it is written: every key optional, unknown keys refused.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use huitian_model::{Settings, Severity};
+use serde::Deserialize;
+
+use super::values::{Bytes, Percent, Span};
+use super::{
+    BrokerConfig, Config, ConfigFault, DATA_DEFAULT, DataConfig, DemoConfig, HTTP_DEFAULT,
+    InfluxConfig, MQTT_DEFAULT, Overrides, WebhookConfig, read_secret,
+};
+
+/// Readings stay 90 days.
+const READINGS_DEFAULT: Span = Span(90 * 86_400_000);
+/// Results stay 5 years.
+const RESULTS_DEFAULT: Span = Span(5 * 365 * 86_400_000);
+/// All data of one hub: the demo's 14 days take about a quarter of it.
+const QUOTA_DEFAULT: Bytes = Bytes(1_800_000_000);
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Raw {
+    data: Data,
+    retention: Retention,
+    http: Http,
+    mqtt: Mqtt,
+    inventory: Inventory,
+    engine: Engine,
+    overflow: Overflow,
+    influx: Option<Influx>,
+    webhook: Option<Webhook>,
+    demo: Option<Demo>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Data {
+    dir: Option<PathBuf>,
+    ephemeral: bool,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Retention {
+    readings: Option<Span>,
+    results: Option<Span>,
+    quota: Option<Bytes>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Http {
+    addr: Option<SocketAddr>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Mqtt {
+    addr: Option<SocketAddr>,
+    embedded: Option<bool>,
+    brokers: Vec<Broker>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Broker {
+    host: String,
+    #[serde(default = "mqtt_port")]
+    port: u16,
+    #[serde(default = "mqtt_client_id")]
+    client_id: String,
+    username: Option<String>,
+    password_file: Option<PathBuf>,
+    #[serde(default = "mqtt_topics")]
+    topics: Vec<String>,
+}
+
+const fn mqtt_port() -> u16 {
+    1883
+}
+
+fn mqtt_client_id() -> String {
+    "huitian-hub".to_owned()
+}
+
+fn mqtt_topics() -> Vec<String> {
+    [
+        "huitian/v1/+/+",
+        "application/+/device/+/event/up",
+        "v3/+/devices/+/up",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Inventory {
+    dir: Option<PathBuf>,
+    profiles: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Engine {
+    lateness: Option<Span>,
+    settle: Option<Span>,
+    future_guard: Option<Span>,
+    frozen_after: Option<Span>,
+    emptied_drop: Option<Percent>,
+    gate_miscount_ppm: Option<u32>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Overflow {
+    on: Option<Percent>,
+    off: Option<Percent>,
+    on_delay: Option<Span>,
+    off_delay: Option<Span>,
+    severity: Option<Severity>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Influx {
+    url: String,
+    org: String,
+    token_file: PathBuf,
+    #[serde(default = "bucket_live")]
+    bucket_live: String,
+    #[serde(default = "bucket_history")]
+    bucket_history: String,
+}
+
+fn bucket_live() -> String {
+    "huitian_live".to_owned()
+}
+
+fn bucket_history() -> String {
+    "huitian_history".to_owned()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Webhook {
+    url: String,
+    secret_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Demo {
+    speed: Option<u32>,
+    scale: Option<u32>,
+    seed: Option<u64>,
+}
+
+impl Raw {
+    /// Reads the text, then lays the environment over it.
+    pub fn from_text(
+        path: Option<&Path>,
+        text: &str,
+        environment: &[(String, String)],
+    ) -> Result<Self, ConfigFault> {
+        let name = path.map_or_else(|| "defaults".to_owned(), |path| path.display().to_string());
+        let fault = |error: &toml::de::Error| {
+            ConfigFault::at(&name, text, error.span(), error.message().to_owned())
+        };
+        let raw: Self = toml::from_str(text).map_err(|error| fault(&error))?;
+        if environment.is_empty() {
+            return Ok(raw);
+        }
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| fault(&error))?;
+        for (variable, value) in environment {
+            lay_over(&mut table, variable, value)?;
+        }
+        table.try_into().map_err(|error: toml::de::Error| {
+            let names: Vec<&str> = environment.iter().map(|(name, _)| name.as_str()).collect();
+            ConfigFault::plain(format!("environment: {}", error.message()))
+                .with_help(format!("set in the environment: {}", names.join(", ")))
+        })
+    }
+
+    /// Everything that no single value can say about itself.
+    pub fn check(self, file: Option<&Path>, flags: &Overrides) -> Result<Config, ConfigFault> {
+        let data = self.data(flags)?;
+        let settings = self.settings()?;
+        let http = flags
+            .http
+            .or(self.http.addr)
+            .map_or_else(|| default_addr(HTTP_DEFAULT), Ok)?;
+        only_loopback("http.addr", "--http", http)?;
+        let mqtt = flags
+            .mqtt
+            .or(self.mqtt.addr)
+            .map_or_else(|| default_addr(MQTT_DEFAULT), Ok)?;
+        only_loopback("mqtt.addr", "--mqtt", mqtt)?;
+        let demo = match (self.demo, file) {
+            (Some(demo), _) => Some(demo),
+            (None, None) => Some(Demo::default()),
+            (None, Some(_)) => None,
+        };
+        Ok(Config {
+            file: file.map(Path::to_owned),
+            http,
+            mqtt: self.mqtt.embedded.unwrap_or(true).then_some(mqtt),
+            brokers: self
+                .mqtt
+                .brokers
+                .into_iter()
+                .map(broker)
+                .collect::<Result<_, _>>()?,
+            inventory: self
+                .inventory
+                .dir
+                .unwrap_or_else(|| data.dir.join("inventory")),
+            profiles: self.inventory.profiles,
+            settings,
+            influx: self.influx.map(influx).transpose()?,
+            webhook: self.webhook.map(webhook).transpose()?,
+            demo: demo.map(|demo| demo.check(flags)).transpose()?,
+            data,
+        })
+    }
+
+    fn data(&self, flags: &Overrides) -> Result<DataConfig, ConfigFault> {
+        let dir = flags.data.clone().or_else(|| self.data.dir.clone());
+        let quota = self.retention.quota.unwrap_or(QUOTA_DEFAULT);
+        if quota.0 < 100_000_000 {
+            return Err(ConfigFault::plain("retention.quota must be at least 100MB"));
+        }
+        let readings = self.retention.readings.unwrap_or(READINGS_DEFAULT);
+        in_range("retention.readings", readings, "7d", "5y")?;
+        let results = self.retention.results.unwrap_or(RESULTS_DEFAULT);
+        in_range("retention.results", results, "7d", "50y")?;
+        Ok(DataConfig {
+            dir: dir.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT)),
+            ephemeral: flags.ephemeral || self.data.ephemeral,
+            readings_ms: readings.0,
+            results_ms: results.0,
+            quota_bytes: quota.0,
+        })
+    }
+
+    fn settings(&self) -> Result<Settings, ConfigFault> {
+        let mut settings =
+            Settings::with_defaults().map_err(|error| ConfigFault::plain(error.to_string()))?;
+        let engine = &self.engine;
+        let mut span = |target: &mut i64, key: &str, value: Option<Span>, range: (&str, &str)| {
+            let Some(value) = value else { return Ok(()) };
+            *target = value.0;
+            in_range(key, value, range.0, range.1)
+        };
+        span(
+            &mut settings.lateness_ms,
+            "engine.lateness",
+            engine.lateness,
+            ("1h", "31d"),
+        )?;
+        span(
+            &mut settings.settle_ms,
+            "engine.settle",
+            engine.settle,
+            ("0s", "1h"),
+        )?;
+        let guard = engine.future_guard;
+        span(
+            &mut settings.future_guard_ms,
+            "engine.future_guard",
+            guard,
+            ("0s", "1h"),
+        )?;
+        let frozen = engine.frozen_after;
+        span(
+            &mut settings.frozen_after_ms,
+            "engine.frozen_after",
+            frozen,
+            ("10m", "90d"),
+        )?;
+        let rule = &self.overflow;
+        let target = &mut settings.overflow;
+        span(
+            &mut target.on_delay_ms,
+            "overflow.on_delay",
+            rule.on_delay,
+            ("0s", "7d"),
+        )?;
+        span(
+            &mut target.off_delay_ms,
+            "overflow.off_delay",
+            rule.off_delay,
+            ("0s", "7d"),
+        )?;
+        target.on = rule.on.map_or(target.on, |percent| percent.0);
+        target.off = rule.off.map_or(target.off, |percent| percent.0);
+        target.severity = rule.severity.unwrap_or(target.severity);
+        if target.off >= target.on {
+            return Err(ConfigFault::plain(format!(
+                "overflow.off ({} %) must be below overflow.on ({} %)",
+                target.off.percent(),
+                target.on.percent()
+            )));
+        }
+        settings.emptied_drop = engine
+            .emptied_drop
+            .map_or(settings.emptied_drop, |drop| drop.0);
+        if let Some(ppm) = engine.gate_miscount_ppm {
+            if ppm > 500_000 {
+                return Err(ConfigFault::plain(
+                    "engine.gate_miscount_ppm must be 0 to 500000",
+                ));
+            }
+            settings.gate_miscount_ppm = ppm;
+        }
+        Ok(settings)
+    }
+}
+
+impl Demo {
+    fn check(self, flags: &Overrides) -> Result<DemoConfig, ConfigFault> {
+        let speed = flags.demo_speed.or(self.speed).unwrap_or(1);
+        let scale = flags.demo_scale.or(self.scale).unwrap_or(1);
+        if !(1..=3_600).contains(&speed) {
+            return Err(ConfigFault::plain(format!(
+                "demo speed must be 1 to 3600, found {speed}"
+            )));
+        }
+        if !(1..=100).contains(&scale) {
+            return Err(ConfigFault::plain(format!(
+                "demo scale must be 1 to 100, found {scale}"
+            )));
+        }
+        let seed = flags.seed.or(self.seed).unwrap_or(20_260_801);
+        Ok(DemoConfig { speed, scale, seed })
+    }
+}
+
+/// Sets `HUITIAN__SECTION__KEY` in the table; a value that is a TOML literal keeps its type.
+fn lay_over(table: &mut toml::Table, variable: &str, value: &str) -> Result<(), ConfigFault> {
+    let path = variable.trim_start_matches("HUITIAN__").to_lowercase();
+    let Some((section, key)) = path.split_once("__") else {
+        return Err(ConfigFault::plain(format!(
+            "environment: expected HUITIAN__SECTION__KEY, found {variable}"
+        )));
+    };
+    let parsed = toml::from_str::<toml::Table>(&format!("v = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("v"))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
+    let section = table
+        .entry(section.to_owned())
+        .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+        .as_table_mut()
+        .ok_or_else(|| ConfigFault::plain(format!("{variable}: {section} is no section")))?;
+    section.insert(key.to_owned(), parsed);
+    Ok(())
+}
+
+fn default_addr(text: &str) -> Result<SocketAddr, ConfigFault> {
+    text.parse()
+        .map_err(|error| ConfigFault::plain(format!("{text}: {error}")))
+}
+
+/// Until log-in exists nothing listens beyond this machine.
+fn only_loopback(key: &str, flag: &str, addr: SocketAddr) -> Result<(), ConfigFault> {
+    if addr.ip().is_loopback() {
+        return Ok(());
+    }
+    let ip: IpAddr = addr.ip();
+    Err(ConfigFault::plain(format!(
+        "{key} ({flag}): expected a loopback address (127.0.0.0/8 or ::1), found {ip}"
+    ))
+    .with_help(
+        "there is no log-in yet: put a reverse proxy with one in front, or use an SSH tunnel",
+    ))
+}
+
+fn in_range(key: &str, value: Span, low: &str, high: &str) -> Result<(), ConfigFault> {
+    let bound = |text: &str| Span::parse(text).map_err(ConfigFault::plain);
+    if (bound(low)?.0..=bound(high)?.0).contains(&value.0) {
+        return Ok(());
+    }
+    Err(ConfigFault::plain(format!(
+        "{key} must be {low} to {high}, found {value}"
+    )))
+}
+
+fn broker(raw: Broker) -> Result<BrokerConfig, ConfigFault> {
+    let password = raw.password_file.as_deref();
+    Ok(BrokerConfig {
+        password: password
+            .map(|path| read_secret(path, "mqtt.brokers"))
+            .transpose()?,
+        host: raw.host,
+        port: raw.port,
+        client_id: raw.client_id,
+        username: raw.username,
+        topics: raw.topics,
+    })
+}
+
+fn influx(raw: Influx) -> Result<InfluxConfig, ConfigFault> {
+    http_url("influx.url", &raw.url)?;
+    Ok(InfluxConfig {
+        token: read_secret(&raw.token_file, "influx.token_file")?,
+        url: raw.url,
+        org: raw.org,
+        bucket_live: raw.bucket_live,
+        bucket_history: raw.bucket_history,
+    })
+}
+
+fn webhook(raw: Webhook) -> Result<WebhookConfig, ConfigFault> {
+    http_url("webhook.url", &raw.url)?;
+    let secret = raw.secret_file.as_deref();
+    Ok(WebhookConfig {
+        secret: secret
+            .map(|path| read_secret(path, "webhook.secret_file"))
+            .transpose()?,
+        url: raw.url,
+    })
+}
+
+fn http_url(key: &str, url: &str) -> Result<(), ConfigFault> {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains('@')) {
+        return Ok(());
+    }
+    Err(ConfigFault::plain(format!(
+        "{key}: expected http:// or https:// with a host and no user name, found {url:?}"
+    )))
+}
