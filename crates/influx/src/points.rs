@@ -15,8 +15,9 @@
 //! written. Points that have no field at all (nothing known) still carry `status` or counts.
 
 use huitian_model::{
-    AlertRow, AssetId, BinCurrent, BinFigures, Current, CurrentBody, LotCurrent, LotFigures,
-    Output, OverflowEpisode, Rolling, Usage, UtcMs, WindowBody, WindowLength, WindowRow,
+    AlertRow, AssetId, BinCurrent, BinFigures, Current, CurrentBody, FillLevel, LotCurrent,
+    LotFigures, Output, OverflowEpisode, Rolling, Usage, UtcMs, WindowBody, WindowLength,
+    WindowRow,
 };
 
 use crate::line::{Field, LineError, encode};
@@ -31,7 +32,7 @@ pub enum Bucket {
 }
 
 /// Where and under which facility a point stands.
-struct At<'a> {
+struct Place<'a> {
     site: &'a str,
     facility: &'a str,
     window: Option<&'static str>,
@@ -88,7 +89,7 @@ impl Row {
             WindowLength::Min5 => Bucket::Live,
             WindowLength::Min15 | WindowLength::Hour1 | WindowLength::Day1 => Bucket::History,
         };
-        let at = At {
+        let at = Place {
             site: row.key.site.as_str(),
             facility: row.key.facility.as_str(),
             window: Some(row.key.length.name()),
@@ -121,7 +122,7 @@ impl Row {
     }
 
     fn rolling(&mut self, row: &Rolling) -> Result<(), LineError> {
-        let at = At {
+        let at = Place {
             site: row.site.as_str(),
             facility: row.facility.as_str(),
             window: Some(row.length.name()),
@@ -141,12 +142,8 @@ impl Row {
                     ("overflow_ms", Field::Integer(bin.overflow_ms)),
                 ];
                 optional(&mut fields, "fill_mean", bin.fill_mean_percent());
-                optional(&mut fields, "fill_max", bin.max.map(|fill| fill.percent()));
-                optional(
-                    &mut fields,
-                    "fill_last",
-                    bin.last.map(|fill| fill.percent()),
-                );
+                optional(&mut fields, "fill_max", bin.max.map(FillLevel::percent));
+                optional(&mut fields, "fill_last", bin.last.map(FillLevel::percent));
                 line(
                     out,
                     "bin_rolling",
@@ -159,7 +156,7 @@ impl Row {
     }
 
     fn current(&mut self, row: &Current) -> Result<(), LineError> {
-        let at = At {
+        let at = Place {
             site: row.site.as_str(),
             facility: row.facility.as_str(),
             window: None,
@@ -185,7 +182,7 @@ impl Row {
             ("severity", Field::Text(row.severity.name().to_owned())),
             ("onset_ms", Field::Integer(row.onset.0)),
         ];
-        optional(&mut fields, "fill", row.value.map(|fill| fill.percent()));
+        optional(&mut fields, "fill", row.value.map(FillLevel::percent));
         let tags = [
             ("site", row.id.site.as_str()),
             ("facility", row.id.facility.as_str()),
@@ -231,7 +228,7 @@ impl Row {
 fn line(
     out: &mut String,
     measurement: &str,
-    at: &At<'_>,
+    at: &Place<'_>,
     asset: Option<(&AssetId, &str)>,
     fields: &[(&str, Field)],
 ) -> Result<(), LineError> {
@@ -301,13 +298,9 @@ fn bin_fields(bin: &BinFigures) -> Fields {
         ("emptied", Field::Integer(i64::from(bin.emptied))),
     ];
     optional(&mut fields, "fill_mean", bin.fill_mean_percent());
-    optional(&mut fields, "fill_min", bin.min.map(|fill| fill.percent()));
-    optional(&mut fields, "fill_max", bin.max.map(|fill| fill.percent()));
-    optional(
-        &mut fields,
-        "fill_last",
-        bin.last.map(|fill| fill.percent()),
-    );
+    optional(&mut fields, "fill_min", bin.min.map(FillLevel::percent));
+    optional(&mut fields, "fill_max", bin.max.map(FillLevel::percent));
+    optional(&mut fields, "fill_last", bin.last.map(FillLevel::percent));
     fields
 }
 
@@ -330,6 +323,6 @@ fn current_lot(row: &Current, lot: &LotCurrent) -> Fields {
 
 fn current_bin(bin: &BinCurrent) -> Fields {
     let mut fields = vec![("overflowing", Field::Boolean(bin.overflow_since.is_some()))];
-    optional(&mut fields, "fill", bin.fill.map(|fill| fill.percent()));
+    optional(&mut fields, "fill", bin.fill.map(FillLevel::percent));
     fields
 }

@@ -190,7 +190,10 @@ mod tests {
     #[test]
     fn halving_ends_with_single_lines_and_loses_none() {
         for count in 1..40 {
-            let lines: String = (0..count).map(|i| format!("m f={i}i {i}\n")).collect();
+            let lines = (0..count)
+                .map(|i| format!("m f={i}i {i}\n"))
+                .collect::<Vec<_>>()
+                .concat();
             let mut parts = vec![lines.as_str()];
             let mut single = String::new();
             while let Some(part) = parts.pop() {

@@ -28,7 +28,7 @@ fn word() -> impl Strategy<Value = String> {
 fn same(sent: &Field, came: &FieldValue<'_>) -> bool {
     match (sent, came) {
         (Field::Integer(a), FieldValue::I64(b)) => a == b,
-        (Field::Float(a), FieldValue::F64(b)) => a == b,
+        (Field::Float(a), FieldValue::F64(b)) => a.to_bits() == b.to_bits(),
         (Field::Boolean(a), FieldValue::Boolean(b)) => a == b,
         (Field::Text(a), FieldValue::String(b)) => a == &b.to_string(),
         _ => false,
