@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use huitian_model::wire::WireError;
+use rusqlite::{ErrorCode, ffi};
+
 /// Why the store did not do, or did not say that it did, what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
@@ -50,5 +53,37 @@ impl StoreError {
     /// [`StoreError::Indeterminate`] is not among them: repeating blindly would append twice.
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Io(_))
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    /// A failed sync poisons, wherever it shows itself: the kernel may have dropped the pages.
+    fn from(error: rusqlite::Error) -> Self {
+        let text = error.to_string();
+        let Some(failure) = error.sqlite_error() else {
+            return Self::Damaged(text);
+        };
+        match failure.extended_code {
+            ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC => return Self::Poisoned(text),
+            _ => {}
+        }
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "SQLite's list is open; what is not named here stored nothing and may pass"
+        )]
+        match failure.code {
+            ErrorCode::DiskFull => Self::Full(text),
+            ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Self::Damaged(text),
+            ErrorCode::TooBig | ErrorCode::ConstraintViolation | ErrorCode::ApiMisuse => {
+                Self::Refused(text)
+            }
+            _ => Self::Io(text),
+        }
+    }
+}
+
+impl From<WireError> for StoreError {
+    fn from(error: WireError) -> Self {
+        Self::Damaged(error.to_string())
     }
 }

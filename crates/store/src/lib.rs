@@ -8,6 +8,7 @@ mod backend;
 mod config;
 mod error;
 mod rows;
+mod sqlite;
 
 pub use backend::{Backend, CommitHead, CommitOutcome, SinkName, Snapshot};
 pub use config::{
@@ -17,6 +18,6 @@ pub use error::StoreError;
 pub use rows::{
     AlertQuery, DiskUse, IntakeNote, IntakeReason, IntakeRow, Maintained, OTHER_SOURCES,
     OutboxItem, OutboxState, QUERY_ROWS_MAX, SAMPLE_BYTES_MAX, SOURCE_CHARS_MAX,
-    SOURCES_PER_HOUR_MAX, SinkCursor, Span, UNKNOWN_DEVICES_MAX, UnknownDevice, UnknownNote,
-    WindowQuery,
+    SOURCES_PER_HOUR_MAX, UNKNOWN_DEVICES_MAX, UnknownDevice, UnknownNote, WindowQuery,
 };
+pub use sqlite::Sqlite;

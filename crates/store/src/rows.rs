@@ -1,8 +1,6 @@
 //! What is asked of the results, and what is answered where the model has no noun for it.
 
-use huitian_model::{
-    AlertRow, AlertState, CommitNumber, FacilityId, Partition, SiteId, UtcMs, WindowLength,
-};
+use huitian_model::{AlertRow, AlertState, FacilityId, SiteId, UtcMs, WindowLength};
 
 /// Most rows of one answer: 50,000 windows of 200 bytes are 10 MB. Ask on with `after`.
 pub const QUERY_ROWS_MAX: usize = 50_000;
@@ -208,15 +206,6 @@ pub struct OutboxItem {
     pub error: Option<String>,
 }
 
-/// The ledger's episodes, findings or rows of a stretch of time: `from <= x < to`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Span {
-    /// From.
-    pub from: UtcMs,
-    /// Before.
-    pub to: UtcMs,
-}
-
 /// How much disk the store takes, bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct DiskUse {
@@ -252,15 +241,4 @@ pub struct Maintained {
     pub at_quota: bool,
     /// Whether the round's limit was reached: call again soon.
     pub more: bool,
-}
-
-/// The last commit that a sink has passed in a partition.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SinkCursor {
-    /// The sink.
-    pub sink: crate::SinkName,
-    /// The partition.
-    pub partition: Partition,
-    /// The last commit passed.
-    pub passed: CommitNumber,
 }
