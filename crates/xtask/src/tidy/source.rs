@@ -64,8 +64,8 @@ pub fn tests_never_sleep(tree: &Tree) -> Vec<Finding> {
         .collect()
 }
 
-const NO_SLEEP: &str = "wait for the condition (a channel, or `tokio::time::interval` with a deadline), or pause time \
-     and use `tokio::time::advance`";
+const NO_SLEEP: &str = "wait for the condition (a channel, or an interval with a deadline), \
+                        or pause time and use `tokio::time::advance`";
 
 /// The zero-based line where test code begins; past the end where there is none.
 fn first_test_line(path: &str, text: &str) -> usize {
