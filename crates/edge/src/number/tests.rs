@@ -39,7 +39,9 @@ fn numbers_go_on_from_where_they_stood_without_a_gap() {
             .collect();
         let mut held = 0;
         for (partition, record) in numbering.frames(Origin::Live, batch) {
-            let Record::Frame(frame) = record else { panic!("not a frame") };
+            let Record::Frame(frame) = record else {
+                panic!("not a frame")
+            };
             let next = expected.get_mut(&partition.number()).unwrap();
             assert_eq!(frame.first_n, *next);
             assert!(frame.readings.len() <= FRAME_READINGS_MAX);

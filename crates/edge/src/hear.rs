@@ -1,0 +1,254 @@
+//! One message to readings, by the inventory and the device profiles.
+//!
+//! What the device measures beyond what the inventory binds (a temperature that nobody asked
+//! for) is left aside: the inventory says what is wanted. What the plain form says on a channel
+//! that the inventory does not hold is noted, since there a name is more likely mistyped.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use huitian_codec::{Decoded, Opened, PlainMessage, Profiles, Refusal, RefusalReason, open};
+use huitian_model::{
+    ChannelRef, Device, DeviceId, Inventory, Reading, TimeSource, UtcMs, partition_of,
+};
+
+use crate::number::Numbered;
+
+/// A message as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Message<'a> {
+    /// Its topic.
+    pub topic: &'a str,
+    /// Its payload.
+    pub payload: &'a [u8],
+    /// When we saw it.
+    pub received_at: UtcMs,
+    /// Whether a broker had kept it from before: then it is no news.
+    pub retained: bool,
+}
+
+/// Why a message, or a part of it, became no reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoteReason {
+    /// It cannot be read.
+    Refused(RefusalReason),
+    /// Its device is not in the inventory.
+    UnknownDevice,
+    /// It carries no readings by its kind, such as a join.
+    NotReadings,
+    /// A broker had kept it from before.
+    Retained,
+}
+
+impl NoteReason {
+    /// The name in API, metrics and ledger.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Refused(reason) => reason.name(),
+            Self::UnknownDevice => "unknown_device",
+            Self::NotReadings => "not_readings",
+            Self::Retained => "retained",
+        }
+    }
+}
+
+/// What became of a message, or a part of it, that is no reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The device where it is known, else the topic's first level.
+    pub source: String,
+    /// Why.
+    pub reason: NoteReason,
+    /// For people.
+    pub text: String,
+}
+
+/// A device that speaks but is not in the inventory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stranger {
+    /// What the traffic calls it.
+    pub address: String,
+}
+
+/// What a message turned out to be. Every message has readings, notes, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Heard {
+    /// Readings, in the message's order.
+    pub readings: Vec<Numbered>,
+    /// What became no reading.
+    pub notes: Vec<Note>,
+    /// Who spoke, where the inventory does not know.
+    pub stranger: Option<Stranger>,
+}
+
+/// Reads messages by one version of the inventory.
+#[derive(Clone)]
+pub struct Intake {
+    inventory: Arc<Inventory>,
+    by_address: BTreeMap<String, DeviceId>,
+    profiles: Arc<Profiles>,
+}
+
+impl Intake {
+    /// An intake for this inventory.
+    pub fn new(inventory: Arc<Inventory>, profiles: Arc<Profiles>) -> Self {
+        let devices = inventory.devices.values();
+        let by_address = devices
+            .map(|device| (device.address.to_lowercase(), device.id.clone()))
+            .collect();
+        Self {
+            inventory,
+            by_address,
+            profiles,
+        }
+    }
+
+    /// Reads one message.
+    pub fn hear(&self, message: &Message<'_>) -> Heard {
+        let mut heard = Heard::default();
+        if message.retained {
+            heard.note(
+                topic_source(message.topic),
+                NoteReason::Retained,
+                String::new(),
+            );
+            return heard;
+        }
+        match open(message.topic, message.payload) {
+            Err(refusal) => heard.refuse(self.source_of(message.topic), refusal),
+            Ok(Opened::NotReadings(kind)) => {
+                let source = self.source_of(message.topic);
+                heard.note(source, NoteReason::NotReadings, kind.to_owned());
+            }
+            Ok(Opened::Plain(plain)) => self.plain(&mut heard, &plain, message),
+            Ok(Opened::Uplink(uplink)) => match self.device_at(&uplink.address) {
+                None => heard.stranger(uplink.address),
+                Some(device) => {
+                    let decoded = self
+                        .profiles
+                        .require(&device.profile)
+                        .and_then(|profile| profile.decode(&uplink));
+                    match decoded {
+                        Err(refusal) => heard.refuse(device.id.to_string(), refusal),
+                        Ok(decoded) => {
+                            let wanted = decoded
+                                .into_iter()
+                                .filter(|decoded| device.channels.contains_key(&decoded.channel));
+                            heard.take(device, wanted, message);
+                            heard.note_if_empty(device);
+                        }
+                    }
+                }
+            },
+        }
+        heard
+    }
+
+    fn plain(&self, heard: &mut Heard, plain: &PlainMessage, message: &Message<'_>) {
+        let Some(device) = self.device_at(plain.device.as_str()) else {
+            heard.stranger(plain.device.to_string());
+            return;
+        };
+        if device.site != plain.site {
+            let text = format!(
+                "device {} is at site {}, the topic says {}",
+                device.id, device.site, plain.site
+            );
+            heard.note(
+                device.id.to_string(),
+                NoteReason::Refused(RefusalReason::IdentityMismatch),
+                text,
+            );
+            return;
+        }
+        let (decoded, refused) =
+            plain.decode(|channel| Some(device.channels.get(channel)?.quantity));
+        heard.take(device, decoded.into_iter(), message);
+        for refusal in refused {
+            heard.refuse(device.id.to_string(), refusal);
+        }
+        heard.note_if_empty(device);
+    }
+
+    fn device_at(&self, address: &str) -> Option<&Device> {
+        let id = match self.by_address.get(address) {
+            Some(id) => id,
+            None => self.by_address.get(&address.to_lowercase())?,
+        };
+        self.inventory.devices.get(id)
+    }
+
+    /// The device that a topic names, or its first level: few sources, whatever is sent.
+    fn source_of(&self, topic: &str) -> String {
+        let known = topic.split('/').find_map(|level| self.device_at(level));
+        known.map_or_else(|| topic_source(topic), |device| device.id.to_string())
+    }
+}
+
+/// The first level of a topic, cut to 64 characters.
+fn topic_source(topic: &str) -> String {
+    topic
+        .split('/')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(64)
+        .collect()
+}
+
+impl Heard {
+    fn take(
+        &mut self,
+        device: &Device,
+        decoded: impl Iterator<Item = Decoded>,
+        message: &Message<'_>,
+    ) {
+        let partition = partition_of(&device.site);
+        for decoded in decoded {
+            let reading = Reading {
+                at: decoded.at.unwrap_or(message.received_at),
+                received_at: message.received_at,
+                time_source: match decoded.at {
+                    Some(_) => decoded.time_source,
+                    None => TimeSource::Receiver,
+                },
+                sequence: decoded.sequence,
+                sample: decoded.sample,
+            };
+            let channel = ChannelRef {
+                device: device.id.clone(),
+                channel: decoded.channel,
+            };
+            self.readings.push((partition, channel, reading));
+        }
+    }
+
+    fn refuse(&mut self, source: String, refusal: Refusal) {
+        self.note(source, NoteReason::Refused(refusal.reason), refusal.text);
+    }
+
+    fn stranger(&mut self, address: String) {
+        let text = format!("{address} is not in the inventory");
+        self.note("unknown".to_owned(), NoteReason::UnknownDevice, text);
+        self.stranger = Some(Stranger { address });
+    }
+
+    /// A message of a known device that said nothing the inventory wants, such as parameters.
+    fn note_if_empty(&mut self, device: &Device) {
+        if self.readings.is_empty() && self.notes.is_empty() {
+            let text = "nothing that the inventory binds".to_owned();
+            self.note(device.id.to_string(), NoteReason::NotReadings, text);
+        }
+    }
+
+    fn note(&mut self, source: String, reason: NoteReason, text: String) {
+        self.notes.push(Note {
+            source,
+            reason,
+            text,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests;
