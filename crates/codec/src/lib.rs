@@ -1,1 +1,61 @@
-//! Bytes to readings: envelopes and device profiles.
+//! Bytes to readings: envelopes and device profiles. Pure: no clock, no IO, no logging.
+//!
+//! 1. [`open`] reads a message by the shape of its topic into an [`Opened`].
+//! 2. [`PlainMessage::decode`] or [`Profile::decode`] turn it into [`Decoded`] samples.
+//!
+//! What cannot be used is a [`Refusal`] with a closed [`RefusalReason`] and a text that names the
+//! place and what is permitted. Nothing here panics, whatever the bytes are, and no bound is
+//! checked after memory was spent on what it bounds.
+//!
+//! This crate is *not* the inventory: it does not know which device has which profile, and a
+//! decoded sample is no reading before the edge has stamped its receive time.
+//!
+//! - [`plain`]: the plain JSON form, with examples.
+//! - [`profile`]: how a device is described as data, written for installers.
+//! - [`envelope`]: `ChirpStack` v4 and The Things Stack v3, with the choice of event time.
+
+pub mod envelope;
+pub mod plain;
+pub mod profile;
+
+mod decoded;
+mod instant;
+mod json;
+mod number;
+mod range;
+mod refusal;
+
+pub use decoded::Decoded;
+pub use envelope::{Opened, Uplink, open};
+pub use number::Fixed;
+pub use plain::{PlainItem, PlainMessage, PlainValue};
+pub use profile::{Decoding, FieldValue, MessageKind, Profile, ProfileError, Profiles};
+pub use range::permitted;
+pub use refusal::{Refusal, RefusalReason};
+
+/// The longest payload of a device, in bytes: 16 KiB hold an uplink heard by some 25 gateways
+/// (600 bytes each) or a plain batch of 256 items of 60 bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Open objects and arrays: a network server's envelope needs 4, a decoded object inside a few.
+pub const DEPTH_MAX: usize = 8;
+
+/// Keys of one object: the widest known envelope has 20.
+pub const KEYS_MAX: usize = 64;
+
+/// Characters of a key, and of any text of the plain form: twice the longest id.
+pub const TEXT_CHARS_MAX: usize = 128;
+
+/// Characters of a text in a network server's envelope. Its uplink tokens of several hundred
+/// characters are legitimate; nothing of such length is kept.
+pub const ENVELOPE_TEXT_CHARS_MAX: usize = 4096;
+
+/// Items of a plain batch: 256 of the 60 bytes of a small item are 15 KiB.
+pub const BATCH_ITEMS_MAX: usize = 256;
+
+/// Bytes of a topic: `application/` + uuid + `/device/` + `DevEUI` + `/event/integration` are 90.
+pub const TOPIC_BYTES_MAX: usize = 256;
+
+/// Bytes of a LoRaWAN application payload: the greatest of any region is 242, the length of a
+/// radio frame is a byte.
+pub const UPLINK_BYTES_MAX: usize = 255;
