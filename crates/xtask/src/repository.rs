@@ -12,7 +12,7 @@ const NOT_OURS: [&str; 5] = [
     "node_modules",
 ];
 
-/// A tree deeper than this is a loop of links or a mistake; ours is five deep.
+/// A tree deeper than this is a loop of links or a mistake; ours is half as deep.
 const DEPTH_MAX: u32 = 16;
 
 /// The root folder: the nearest one upwards whose `Cargo.toml` opens a workspace.

@@ -99,11 +99,14 @@ fn install(packages: &[&str]) -> Result<(), String> {
              system's own package manager, then run `cargo xtask services` again"
         ));
     }
+    let rights = rights(&wanted)?;
     report(&wanted, "installing with apt-get");
-    if apt_get(&["install", "--yes", "--no-install-recommends"], packages).is_err() {
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(packages);
+    if apt_get(&rights, &install).is_err() {
         say::line("    the package lists may be old or absent: apt-get update, then once more");
-        apt_get(&["update"], &[])?;
-        apt_get(&["install", "--yes", "--no-install-recommends"], packages)
+        apt_get(&rights, &["update"])?;
+        apt_get(&rights, &install)
             .map_err(|error| format!("{error}; to do it by hand: apt-get install {wanted}"))?;
     }
     if packages.contains(&"mosquitto") && Path::new("/run/systemd/system").is_dir() {
@@ -115,18 +118,28 @@ fn install(packages: &[&str]) -> Result<(), String> {
     Ok(())
 }
 
-fn apt_get(arguments: &[&str], packages: &[&str]) -> Result<(), String> {
-    let mut words = vec!["DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"];
-    words.extend(arguments);
-    words.extend(packages);
+/// The words in front of a command that needs root: none for root, `sudo` for others.
+fn rights(wanted: &str) -> Result<Vec<&'static str>, String> {
     if Run::new("id").args(["-u"]).output()?.trim() == "0" {
-        return Run::new("env").args(words).inherit();
+        Ok(Vec::new())
+    } else if find_program(&["sudo"]).is_some() {
+        Ok(vec!["sudo"])
+    } else {
+        Err(format!(
+            "these are missing: {wanted}; they need root and there is no sudo: as root run \
+             `apt-get install {wanted}`, then `cargo xtask services` again"
+        ))
     }
-    if find_program(&["sudo"]).is_none() {
-        let by_hand = words.join(" ");
-        return Err(format!(
-            "root is needed and there is no sudo; as root run: {by_hand}"
-        ));
-    }
-    Run::new("sudo").args(["env"]).args(words).inherit()
+}
+
+fn apt_get(rights: &[&str], arguments: &[&str]) -> Result<(), String> {
+    let plain = [
+        "env",
+        "DEBIAN_FRONTEND=noninteractive",
+        "apt-get",
+        "--quiet",
+    ];
+    let mut words = rights.iter().chain(&plain).chain(arguments);
+    let program = words.next().ok_or("no command to run")?;
+    Run::new(program).args(words).inherit()
 }

@@ -73,18 +73,18 @@ fn linker_flags() -> String {
 }
 
 fn check_compilers() -> Result<(), String> {
-    for (names, why) in [
+    for (name, why) in [
         (
-            ["go", "go"],
+            "go",
             "Go 1.24 or newer builds influxd: see go.dev/doc/install",
         ),
         (
-            ["cc", "gcc"],
+            "cc",
             "a C compiler builds influxd's SQLite: apt-get install gcc libc6-dev",
         ),
     ] {
-        if find_program(&names).is_none() {
-            return Err(format!("`{}` is missing: {why}", names.join("` or `")));
+        if find_program(&[name]).is_none() {
+            return Err(format!("`{name}` is missing: {why}"));
         }
     }
     Ok(())
