@@ -97,12 +97,13 @@ impl Broker {
         if !listen.ip().is_loopback() {
             return Err(BrokerError::NotLoopback(listen));
         }
-        let socket = TcpListener::bind(listen)
-            .await
-            .map_err(|source| match source.kind() {
-                io::ErrorKind::AddrInUse => BrokerError::PortTaken { listen },
-                _ => BrokerError::Listen { listen, source },
-            })?;
+        let socket = TcpListener::bind(listen).await.map_err(|source| {
+            if source.kind() == io::ErrorKind::AddrInUse {
+                BrokerError::PortTaken { listen }
+            } else {
+                BrokerError::Listen { listen, source }
+            }
+        })?;
         let local_addr = socket
             .local_addr()
             .map_err(|source| BrokerError::Listen { listen, source })?;

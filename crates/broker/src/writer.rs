@@ -64,7 +64,7 @@ impl Writer {
         if self.out.is_empty() {
             match self.wake().await {
                 Wake::Reply(bytes) => self.out.extend_from_slice(&bytes),
-                Wake::Answer(owed, verdict) => self.settle(owed, verdict)?,
+                Wake::Answer(owed, verdict) => self.settle(&owed, verdict)?,
                 Wake::Session => {}
                 Wake::Settled => return Err(Ending::Stopped),
             }
@@ -97,7 +97,7 @@ impl Writer {
             let Some((owed, verdict)) = self.ready_answer() else {
                 break;
             };
-            self.settle(owed, verdict)?;
+            self.settle(&owed, verdict)?;
         }
         if !self
             .session
@@ -123,7 +123,7 @@ impl Writer {
         }
     }
 
-    fn settle(&mut self, owed: Owed, verdict: Verdict) -> Result<(), Ending> {
+    fn settle(&mut self, owed: &Owed, verdict: Verdict) -> Result<(), Ending> {
         match verdict {
             Verdict::Retry => {
                 self.shared.tally.retried.add();
@@ -131,7 +131,7 @@ impl Writer {
             }
             Verdict::Durable => {}
         }
-        note_durable(&self.shared, &self.session, &owed);
+        note_durable(&self.shared, &self.session, owed);
         self.shared.tally.acknowledged.add();
         codec::ack(
             &mut self.out,
