@@ -1,0 +1,17 @@
+//! The broker as its clients see it: hand-written packets, mosquitto's clients, and paho.
+
+#[cfg(test)]
+#[path = "broker/durability.rs"]
+mod durability;
+#[cfg(test)]
+#[path = "broker/limits.rs"]
+mod limits;
+#[cfg(test)]
+#[path = "broker/peers.rs"]
+mod peers;
+#[cfg(test)]
+#[path = "broker/sessions.rs"]
+mod sessions;
+#[cfg(test)]
+#[path = "broker/support.rs"]
+mod support;
