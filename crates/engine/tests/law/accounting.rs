@@ -1,0 +1,116 @@
+//! Law A: accepted = applied + all that was not, for every account at every tick, and every
+//! reading is accounted exactly once.
+
+use std::collections::BTreeMap;
+
+use huitian_model::{AccountKey, AccountRow, Counts, Output, Record};
+
+use super::{Verdict, broken, check, same};
+use crate::reference::{Broken, accept};
+use crate::run::{Run, run};
+use crate::world::log;
+
+const DAY_MS: i64 = 86_400_000;
+
+#[test]
+fn every_reading_is_accounted_exactly_once_at_every_tick() {
+    check("law A", |case| {
+        let log = log(case);
+        let run = run(&log);
+        balance_at_every_tick(&log, &run)?;
+        fates_are_true(&log, &run)
+    });
+}
+
+fn balance_at_every_tick(log: &[Record], run: &Run) -> Verdict {
+    let mut came: BTreeMap<AccountKey, u64> = BTreeMap::new();
+    let mut accounts: BTreeMap<AccountKey, AccountRow> = BTreeMap::new();
+    for (index, (record, outputs)) in log.iter().zip(&run.outputs).enumerate() {
+        for output in outputs {
+            if let Output::Account(row) = output {
+                accounts.insert(row.key.clone(), row.clone());
+            }
+        }
+        match record {
+            Record::Frame(frame) => {
+                for (channel, reading) in &frame.readings {
+                    let channel = &frame.channels[usize::try_from(*channel).unwrap()];
+                    let key = AccountKey {
+                        edge: frame.edge.clone(),
+                        device: channel.device.clone(),
+                        day: reading.received_at.floor(DAY_MS),
+                    };
+                    *came.entry(key).or_default() += 1;
+                }
+            }
+            Record::Tick(_) => {
+                if let Some(row) = accounts.values().find(|row| !row.counts.balance()) {
+                    return broken(log, format!("record {}: {row:?}", index + 1));
+                }
+                let counted = accounts
+                    .iter()
+                    .map(|(key, row)| (key.clone(), row.counts.accepted));
+                let counted: BTreeMap<AccountKey, u64> = counted.collect();
+                same(
+                    log,
+                    &format!("accounts after record {}", index + 1),
+                    &counted,
+                    &came,
+                )?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn fates_are_true(log: &[Record], run: &Run) -> Verdict {
+    let accepted = accept(log, Broken::Nothing);
+    let fates = accepted.fates;
+    let mut sum = Counts::default();
+    for row in run.accounts().values() {
+        sum.add(&row.counts);
+        let device = accepted.inventory.devices.get(&row.key.device);
+        let site = device.map(|device| device.site.clone());
+        same(log, &format!("site of {:?}", row.key), &row.site, &site)?;
+    }
+    same(log, "applied", &sum.applied, &fates.applied)?;
+    same(
+        log,
+        "duplicate and superseded",
+        &(sum.duplicate + sum.superseded),
+        &fates.beaten,
+    )?;
+    let mut held = Counts::default();
+    let outputs = run.held();
+    same(
+        log,
+        "number of held readings",
+        &outputs.len(),
+        &fates.held.len(),
+    )?;
+    for (found, (channel, reading, reasons)) in outputs.into_iter().zip(&fates.held) {
+        *held.by_mut(found.reason) += 1;
+        same(
+            log,
+            "held",
+            &(&found.channel, &found.reading),
+            &(channel, reading),
+        )?;
+        if !reasons.contains(&found.reason) {
+            return broken(
+                log,
+                format!("{found:?} is held, expected one of {reasons:?}"),
+            );
+        }
+    }
+    let counted = [sum.late, sum.quarantined_future, sum.quarantined_unknown];
+    let emitted = [held.late, held.quarantined_future, held.quarantined_unknown];
+    same(log, "late, future and unknown", &counted, &emitted)?;
+    same(
+        log,
+        "out of range",
+        &sum.quarantined_range,
+        &held.quarantined_range,
+    )
+}

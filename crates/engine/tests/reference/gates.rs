@@ -1,0 +1,151 @@
+//! A lot's gates: two counters each, and what they say about the number inside.
+
+use huitian_model::{GateFigures, Measurement, Quantity, Usage};
+
+use super::accept::View;
+use super::holds::{Hold, Said, holds, instants, said, value_at};
+use super::{Broken, Span};
+
+/// The greatest step that a counter plausibly makes, vehicles.
+const PLAUSIBLE: i64 = 1_000;
+
+/// All gates of a lot.
+pub struct Gates {
+    initial_count: Option<i64>,
+    miscount_ppm: i64,
+    counters: Vec<Counter>,
+    broken: Broken,
+}
+
+struct Counter {
+    counts_entries: bool,
+    holds: Vec<Hold>,
+    /// Vehicles since the reading before, at the time of the later reading.
+    passages: Vec<(i64, i64)>,
+}
+
+impl Gates {
+    /// None where no gate has a counter.
+    pub fn new(view: &View<'_>, initial_count: Option<u32>) -> Option<Self> {
+        let mut counters = Vec::new();
+        for (device, channel, kept) in &view.channels {
+            let counts_entries = match channel.quantity {
+                Quantity::Entries => true,
+                Quantity::Exits => false,
+                _ => continue,
+            };
+            let said = said(kept);
+            counters.push(Counter {
+                counts_entries,
+                holds: holds(&said, device.valid_for_ms(), view.broken),
+                passages: passages(&said, view.broken),
+            });
+        }
+        (!counters.is_empty()).then_some(Self {
+            initial_count: initial_count.map(i64::from),
+            miscount_ppm: i64::from(view.settings.gate_miscount_ppm),
+            counters,
+            broken: view.broken,
+        })
+    }
+
+    /// Whether it is known how many were inside when counting began.
+    pub fn is_anchored(&self) -> bool {
+        self.initial_count.is_some()
+    }
+
+    pub fn figures(&self, span: Span, capacity: i64) -> GateFigures {
+        let in_span = |entries: bool| self.sum(entries, |at| span.holds(at, self.broken));
+        let count = self.count(span.end - 1);
+        let before_end = |at: i64| at < span.end;
+        let passages = self.sum(true, before_end) + self.sum(false, before_end);
+        let error = (passages * self.miscount_ppm + 999_999) / 1_000_000;
+        // Held at the ends of the range, which no lot reaches.
+        let number = |n: i64| i32::try_from(n.clamp(i32::MIN.into(), i32::MAX.into())).unwrap();
+        GateFigures {
+            entries: in_span(true),
+            exits: in_span(false),
+            usage: self.usage(span, capacity),
+            count: count.map(number),
+            count_error: if count.is_some() { number(error) } else { 0 },
+        }
+    }
+
+    /// The number inside at an instant: known while every counter holds.
+    pub fn count(&self, at: i64) -> Option<i64> {
+        let initial = self.initial_count?;
+        let all_hold = self
+            .counters
+            .iter()
+            .all(|counter| value_at(&counter.holds, at).is_some());
+        let until = |passed: i64| passed <= at;
+        all_hold.then(|| initial + self.sum(true, until) - self.sum(false, until))
+    }
+
+    pub fn instants(&self, span: Span) -> Vec<i64> {
+        instants(
+            self.counters.iter().flat_map(|counter| &counter.holds),
+            span,
+        )
+    }
+
+    fn usage(&self, span: Span, capacity: i64) -> Usage {
+        let mut usage = Usage {
+            total_ms: capacity * span.length(),
+            ..Usage::default()
+        };
+        let from = self.instants(span);
+        let to = from.iter().skip(1).copied().chain([span.end]);
+        for (from, to) in from.iter().copied().zip(to) {
+            if let Some(count) = self.count(from) {
+                usage.in_use_ms += count * (to - from);
+                usage.free_ms += (capacity - count) * (to - from);
+            }
+        }
+        usage
+    }
+
+    /// The vehicles in (or out) at the times that `counts` says yes to.
+    fn sum(&self, entries: bool, counts: impl Fn(i64) -> bool) -> i64 {
+        let counters = self.counters.iter();
+        counters
+            .filter(|counter| counter.counts_entries == entries)
+            .flat_map(|counter| &counter.passages)
+            .filter(|(at, _)| counts(*at))
+            .map(|(_, vehicles)| vehicles)
+            .sum()
+    }
+}
+
+/// The vehicles between each value of a counter and the one before. Bad readings and silence
+/// between two values change nothing: the counter went on counting.
+fn passages(said: &[Said], broken: Broken) -> Vec<(i64, i64)> {
+    let mut passages = Vec::new();
+    let mut previous: Option<i64> = None;
+    for one in said {
+        let value = match one.value {
+            Some(Measurement::Entries(value) | Measurement::Exits(value)) => i64::from(value),
+            _ => continue,
+        };
+        if let Some(before) = previous.replace(value) {
+            passages.push((one.at, step(before, value, broken)));
+        }
+    }
+    passages
+}
+
+/// The vehicles between two values: a decrease is a wrap where both the way up to the wrap and
+/// the whole step are plausible, else a reset.
+fn step(before: i64, value: i64, broken: Broken) -> i64 {
+    if value >= before {
+        return value - before;
+    }
+    for bits in [8, 16, 32] {
+        let to_wrap = (1_i64 << bits) - before;
+        let is_wrap = (1..=PLAUSIBLE).contains(&to_wrap) && value + to_wrap <= PLAUSIBLE;
+        if is_wrap && broken != Broken::NeverWraps {
+            return value + to_wrap;
+        }
+    }
+    if value <= PLAUSIBLE { value } else { 0 }
+}

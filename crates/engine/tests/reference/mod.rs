@@ -1,0 +1,147 @@
+//! The reference: what every window holds, computed in a batch, slowly and plainly.
+//!
+//! It follows the page of semantics and shares nothing with the engine but the model's types.
+//! It looks at the whole log at once, keeps no state between windows, and forgets nothing: every
+//! window scans all readings of its facility.
+//!
+//! Where the page leaves a choice, the choice made here stands beside the function.
+
+mod accept;
+mod gates;
+mod holds;
+mod lot;
+mod station;
+mod windows;
+
+pub use accept::{Accepted, accept};
+
+use std::collections::BTreeMap;
+
+use huitian_model::{
+    Emptied, FacilityKind, OverflowEpisode, Record, UtcMs, WindowBody, WindowKey, WindowLength,
+};
+
+/// A rule that is broken on purpose, to show that the laws can fail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Broken {
+    /// All rules hold: the reference proper.
+    Nothing,
+    /// Every reading in use is an arrival, also one that repeats the state.
+    HeartbeatArrives,
+    /// A place of which nothing is known is free.
+    UnknownIsFree,
+    /// A reading that came twice counts twice.
+    DuplicatesSum,
+    /// A reading at exactly a window's end belongs to it too.
+    EndBelongs,
+    /// A reading holds until the next one, however late that comes.
+    HoldsForever,
+    /// The reading that came last wins, whatever its sequence and quality.
+    LastComeWins,
+    /// A counter that decreases has always been reset.
+    NeverWraps,
+    /// One low reading empties a bin.
+    OneReadingEmpties,
+    /// Overflow ends below the upper limit.
+    OneLimit,
+}
+
+impl Broken {
+    /// All that is broken on purpose.
+    pub const ALL: [Self; 9] = [
+        Self::HeartbeatArrives,
+        Self::UnknownIsFree,
+        Self::DuplicatesSum,
+        Self::EndBelongs,
+        Self::HoldsForever,
+        Self::LastComeWins,
+        Self::NeverWraps,
+        Self::OneReadingEmpties,
+        Self::OneLimit,
+    ];
+
+    /// What is broken, in a few words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing is broken",
+            Self::HeartbeatArrives => "a heartbeat is an arrival",
+            Self::UnknownIsFree => "unknown is free",
+            Self::DuplicatesSum => "duplicates are summed",
+            Self::EndBelongs => "the end belongs to the window",
+            Self::HoldsForever => "a reading holds for ever",
+            Self::LastComeWins => "the last to come wins",
+            Self::NeverWraps => "counters never wrap",
+            Self::OneReadingEmpties => "one reading empties a bin",
+            Self::OneLimit => "overflow has one limit",
+        }
+    }
+}
+
+/// A span of time `[start, end)`, ms UTC.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    pub start: i64,
+    pub end: i64,
+}
+
+impl Span {
+    /// The time that this span shares with `[from, to)`, ms.
+    fn overlap(self, from: i64, to: i64) -> i64 {
+        (self.end.min(to) - self.start.max(from)).max(0)
+    }
+
+    /// Whether an instant belongs to it.
+    fn holds(self, at: i64, broken: Broken) -> bool {
+        (self.start <= at && at < self.end) || (broken == Broken::EndBelongs && at == self.end)
+    }
+
+    fn length(self) -> i64 {
+        self.end - self.start
+    }
+}
+
+/// What a log comes to.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Truth {
+    /// Every window that is final at the last tick: its end and its figures.
+    pub windows: BTreeMap<WindowKey, (UtcMs, WindowBody)>,
+    /// Every emptying, in order of (facility, bin, time).
+    pub emptied: Vec<Emptied>,
+    /// Every overflow episode, in the same order.
+    pub episodes: Vec<OverflowEpisode>,
+}
+
+/// Computes everything from a whole log.
+pub fn compute(log: &[Record], broken: Broken) -> Truth {
+    let accepted = accept(log, broken);
+    let mut truth = Truth::default();
+    for (site_id, site) in &accepted.inventory.sites {
+        for (facility_id, facility) in &site.facilities {
+            let view = accepted.view(site_id, facility, broken);
+            let body: Box<dyn Fn(Span) -> WindowBody> = match facility.kind {
+                FacilityKind::ParkingLot { .. } => {
+                    let lot = lot::Lot::new(&view);
+                    Box::new(move |span| WindowBody::Lot(lot.figures(span)))
+                }
+                FacilityKind::WasteStation { .. } => {
+                    let station = station::Station::new(&view);
+                    truth.emptied.extend(station.emptied());
+                    truth.episodes.extend(station.episodes());
+                    Box::new(move |span| WindowBody::Station(station.figures(span)))
+                }
+            };
+            for length in WindowLength::ALL {
+                for span in windows::final_windows(&accepted, &site.zone, length) {
+                    let key = WindowKey {
+                        site: site_id.clone(),
+                        facility: facility_id.clone(),
+                        length,
+                        start: UtcMs(span.start),
+                    };
+                    truth.windows.insert(key, (UtcMs(span.end), body(span)));
+                }
+            }
+        }
+    }
+    truth
+}
