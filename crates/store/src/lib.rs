@@ -7,6 +7,7 @@
 mod backend;
 mod config;
 mod error;
+mod memory;
 mod rows;
 mod sqlite;
 
@@ -15,6 +16,7 @@ pub use config::{
     MIN5_KEPT_DAYS, QUOTA_BYTES, READINGS_KEPT_DAYS, RESULTS_KEPT_DAYS, Retention, StoreConfig,
 };
 pub use error::StoreError;
+pub use memory::{Faults, Flaw, Memory};
 pub use rows::{
     AlertQuery, DiskUse, IntakeNote, IntakeReason, IntakeRow, Maintained, OTHER_SOURCES,
     OutboxItem, OutboxState, QUERY_ROWS_MAX, SAMPLE_BYTES_MAX, SOURCE_CHARS_MAX,

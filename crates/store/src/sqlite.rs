@@ -15,6 +15,7 @@ use crate::{Backend, CommitHead, CommitOutcome, SinkName, Snapshot, StoreConfig,
 
 mod intake;
 mod keys;
+mod maintain;
 mod open;
 mod outbox;
 mod pool;
@@ -84,7 +85,7 @@ impl Sqlite {
         let conn = open::writer(&config.dir, durability, config.quota_bytes)?;
         let poison = Arc::new(OnceLock::new());
         Ok(Self(Arc::new(Inner {
-            writer: Writer::start(conn, Arc::clone(&poison))?,
+            writer: Writer::start(conn, Arc::clone(&poison), config.quota_bytes)?,
             pool: Pool::new(config.dir.clone()),
             poison,
             config,

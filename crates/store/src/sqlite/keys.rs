@@ -61,17 +61,6 @@ pub(super) const fn number(key: i64) -> u64 {
     (key & ((1 << NUMBER_BITS) - 1)).cast_unsigned()
 }
 
-/// The partition of a key.
-///
-/// # Errors
-/// [`StoreError::Damaged`].
-pub(super) fn partition(key: i64) -> Result<Partition, StoreError> {
-    u8::try_from(key >> NUMBER_BITS)
-        .ok()
-        .and_then(Partition::new)
-        .ok_or_else(|| StoreError::Damaged(format!("a key of no partition: {key}")))
-}
-
 /// The highest key of a partition in a table.
 ///
 /// # Errors

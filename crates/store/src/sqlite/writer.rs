@@ -123,6 +123,7 @@ impl Writer {
     pub(super) fn start(
         conn: Connection,
         poison: Arc<OnceLock<StoreError>>,
+        quota_bytes: u64,
     ) -> Result<Self, StoreError> {
         let state = State::load(&conn)?;
         let (appends, append_queue) = mpsc::channel(QUEUE_JOBS);
@@ -135,6 +136,7 @@ impl Writer {
             conn,
             state,
             poison,
+            quota_bytes,
         };
         let appends_in = Inbox::new(append_queue, APPENDS_MAX);
         let results_in = Inbox::new(result_queue, RESULTS_MAX);
@@ -250,6 +252,22 @@ struct Desk {
     conn: Connection,
     state: State,
     poison: Arc<OnceLock<StoreError>>,
+    quota_bytes: u64,
+}
+
+/// Makes room under the quota; nobody waits for it.
+struct Relief(u64);
+
+impl Job for Relief {
+    fn size(&self) -> Size {
+        Size::default()
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        tx.relieve(self.0).map(|_slice| ())
+    }
+
+    fn answer(self: Box<Self>, _failed: Option<&StoreError>) {}
 }
 
 impl Desk {
@@ -285,15 +303,29 @@ impl Desk {
     fn write(&mut self, mut group: Vec<Box<dyn Job>>) {
         let failed = self.transact(&mut group).err();
         let is_alone = group.len() < 2 || self.poison.get().is_some();
+        let mut is_full = matches!(failed, Some(StoreError::Full(_)));
         if failed.is_none() || is_alone {
             for job in group {
                 job.answer(failed.as_ref());
             }
-            return;
+        } else {
+            for mut job in group {
+                let failed = self.transact(std::slice::from_mut(&mut job)).err();
+                is_full |= matches!(failed, Some(StoreError::Full(_)));
+                job.answer(failed.as_ref());
+            }
         }
-        for mut job in group {
-            let failed = self.transact(std::slice::from_mut(&mut job)).err();
-            job.answer(failed.as_ref());
+        if is_full {
+            self.relieve();
+        }
+    }
+
+    /// Makes room where the quota is the reason, so that the next attempt may succeed. Where the
+    /// disk itself is full, nothing here helps: it is tried again when space has returned.
+    fn relieve(&mut self) {
+        let relief: Box<dyn Job> = Box::new(Relief(self.quota_bytes));
+        if let Err(error) = self.transact(&mut [relief]) {
+            tracing::warn!(%error, "no room could be made");
         }
     }
 
