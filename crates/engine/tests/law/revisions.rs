@@ -32,7 +32,7 @@ fn revisions_follow_each_other_and_each_has_a_reason() {
                     return broken(&log, format!("twice at tick {}: {row:?}", tick.now));
                 }
                 let before = last.insert(&row.key, row);
-                if let Some(fault) = fault(before, row, tick, case.settings.settle_ms) {
+                if let Some(fault) = fault(before, row, *tick, case.settings.settle_ms) {
                     return broken(&log, format!("{fault} at tick {}: {row:?}", tick.now));
                 }
             }
@@ -45,7 +45,7 @@ fn revisions_follow_each_other_and_each_has_a_reason() {
 fn fault(
     before: Option<&WindowRow>,
     row: &WindowRow,
-    tick: &Tick,
+    tick: Tick,
     settle_ms: i64,
 ) -> Option<&'static str> {
     let settled = tick.now >= row.end.plus(settle_ms);

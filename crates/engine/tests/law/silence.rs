@@ -37,8 +37,9 @@ fn fault(before: Option<&AlertRow>, row: &AlertRow) -> Option<&'static str> {
     let follows = match (before.map(|row| row.state), row.transition) {
         (None, Transition::Raised) => row.state == Pending,
         (Some(Pending), Transition::Activated) => row.state == Active,
-        (Some(Pending), Transition::Dropped) => row.state == Returned,
-        (Some(Active), Transition::Returned) => row.state == Returned,
+        (Some(Pending), Transition::Dropped) | (Some(Active), Transition::Returned) => {
+            row.state == Returned
+        }
         (Some(state), Transition::Amended) => row.state == state,
         _ => false,
     };

@@ -54,9 +54,10 @@ impl Place {
 pub fn inventory(place: &Place, plans: &[FacilityPlan]) -> Inventory {
     let mut inventory = Inventory::default();
     for (index, plan) in plans.iter().enumerate() {
-        let (site, zone) = match plan.is_elsewhere {
-            true => ("south", "Asia/Shanghai"),
-            false => ("north", place.zone),
+        let (site, zone) = if plan.is_elsewhere {
+            ("south", "Asia/Shanghai")
+        } else {
+            ("north", place.zone)
         };
         let builder = Builder {
             site: SiteId::new(site).unwrap(),
@@ -125,7 +126,7 @@ impl Builder<'_> {
         for bay in 0..plan.parts {
             let asset = self.asset(&format!("bay{bay}"), AssetKind::Bay);
             let also_battery = [Quantity::Occupied, Quantity::Battery];
-            self.device(Some(&asset), &also_battery[..1 + usize::from(bay % 2)]);
+            self.device(Some(&asset), &also_battery[..=usize::from(bay % 2)]);
         }
         for bay in 0..plan.blind_parts {
             self.asset(&format!("blind{bay}"), AssetKind::Bay);

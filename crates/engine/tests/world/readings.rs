@@ -211,12 +211,11 @@ fn value(
 fn sample(value: Measurement, drawn: u8) -> Sample {
     let is_count = matches!(value, Measurement::InUse(_) | Measurement::FreePlaces(_));
     match drawn {
-        0..=10 => Sample::Good(value),
         11 | 12 => Sample::Uncertain(value, UncertainReason::Startup),
         13 if is_count => Sample::Uncertain(value, UncertainReason::Implausible),
-        13 => Sample::Good(value),
         14 => Sample::Bad(value.quantity(), BadReason::NoEcho),
-        _ => Sample::Bad(value.quantity(), BadReason::Tilted),
+        15 => Sample::Bad(value.quantity(), BadReason::Tilted),
+        _ => Sample::Good(value),
     }
 }
 
