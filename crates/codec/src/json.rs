@@ -146,6 +146,8 @@ impl<'a> Reader<'a> {
     fn descend(&mut self, open: u8, name: &str) -> Result<(), Refusal> {
         if self.peek()? != open {
             let text = format!("expected {name} at byte {}", self.at);
+            // What is no JSON at all is told so, rather than being of a wrong type.
+            self.skip()?;
             return Err(Refusal::new(RefusalReason::WrongType, text));
         }
         if self.depth == DEPTH_MAX {

@@ -3,7 +3,7 @@
 //! | quantity | permitted | kept as |
 //! |---|---|---|
 //! | occupied, tilt | yes or no, also 1 or 0 | yes/no |
-//! | in_use, free_places | -100,000 to 100,000, whole | as it came |
+//! | `in_use`, `free_places` | -100,000 to 100,000, whole | as it came |
 //! | entries, exits | 0 to 4,294,967,295, whole | as it came |
 //! | distance | 0 to 20,000 mm | whole mm |
 //! | fill | 0 to 100 % | hundredths of a percent |
@@ -94,7 +94,16 @@ pub(crate) const fn sample(value: Measurement) -> Sample {
         Measurement::InUse(count) | Measurement::FreePlaces(count) if count < 0 => {
             Sample::Uncertain(value, UncertainReason::Implausible)
         }
-        _ => Sample::Good(value),
+        Measurement::Occupied(_)
+        | Measurement::InUse(_)
+        | Measurement::FreePlaces(_)
+        | Measurement::Entries(_)
+        | Measurement::Exits(_)
+        | Measurement::Distance(_)
+        | Measurement::Fill(_)
+        | Measurement::Temperature(_)
+        | Measurement::Battery(_)
+        | Measurement::Tilt(_) => Sample::Good(value),
     }
 }
 

@@ -279,9 +279,7 @@ impl Field {
                 let parts: Vec<_> = bytes.iter().map(ToString::to_string).collect();
                 FieldValue::Text(parts.join("."))
             }
-            Raw::Bytes(bytes) => {
-                FieldValue::Text(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-            }
+            Raw::Bytes(bytes) => FieldValue::Text(hex(bytes)),
         }
     }
 }
@@ -321,6 +319,13 @@ fn int(part: &[u8], signed: bool, big: bool, mask: Option<u32>) -> i64 {
     } else {
         unsigned
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }
 
 fn is_within(number: Fixed, (least, most): (Fixed, Fixed)) -> bool {

@@ -62,7 +62,10 @@ fn fault(from: &str, to: &str) -> (String, String) {
     let text = SMALL.replacen(from, to, 1);
     let error = Profile::parse(&text, "small.toml").unwrap_err();
     assert!(error.to_string().contains("small.toml"));
-    (text[error.span.unwrap()].to_owned(), error.message)
+    (
+        text.get(error.span.unwrap()).unwrap().to_owned(),
+        error.message,
+    )
 }
 
 #[test]
@@ -103,11 +106,10 @@ fn a_vector_that_does_not_hold_refuses_the_profile_and_is_underlined() {
         ("message = \"data\"", "message = \"other\"", "other"),
         ("03e85f", "03e8", "expected 3 bytes, found 2"),
     ] {
-        let broken = text.replacen(&format!("{from}"), to, 2);
+        let broken = text.replacen(from, to, 2);
         let error = Profile::parse(&broken, "x").unwrap_err();
         assert!(error.message.contains(told), "{}", error.message);
-        let underlined = &broken[error.span.unwrap()];
-        assert!(broken.find("[[vector]]").unwrap() <= broken.find(underlined).unwrap());
+        assert!(error.span.unwrap().start >= SMALL.len());
     }
 }
 

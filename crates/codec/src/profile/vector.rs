@@ -120,7 +120,7 @@ fn equals(expected: &toml::Value, found: &FieldValue, tolerance: f64) -> bool {
 }
 
 fn from_hex(text: &str) -> Option<Vec<u8>> {
-    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) || text.len() % 2 != 0 {
+    if !text.bytes().all(|byte| byte.is_ascii_hexdigit()) || !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len())
