@@ -8,6 +8,7 @@ mod late;
 mod reach;
 mod restart;
 mod revisions;
+mod rolling;
 mod silence;
 mod total;
 

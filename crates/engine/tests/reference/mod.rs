@@ -13,7 +13,7 @@ mod lot;
 mod station;
 mod windows;
 
-pub use accept::{Accepted, accept};
+pub use accept::{Accepted, View, accept};
 
 use std::collections::BTreeMap;
 
@@ -117,19 +117,11 @@ pub fn compute(log: &[Record], broken: Broken) -> Truth {
     let mut truth = Truth::default();
     for (site_id, site) in &accepted.inventory.sites {
         for (facility_id, facility) in &site.facilities {
-            let view = accepted.view(site_id, facility, broken);
-            let body: Box<dyn Fn(Span) -> WindowBody> = match facility.kind {
-                FacilityKind::ParkingLot { .. } => {
-                    let lot = lot::Lot::new(&view);
-                    Box::new(move |span| WindowBody::Lot(lot.figures(span)))
-                }
-                FacilityKind::WasteStation { .. } => {
-                    let station = station::Station::new(&view);
-                    truth.emptied.extend(station.emptied());
-                    truth.episodes.extend(station.episodes());
-                    Box::new(move |span| WindowBody::Station(station.figures(span)))
-                }
-            };
+            let known = Known::new(&accepted.view(site_id, facility, broken));
+            if let Known::Station(station) = &known {
+                truth.emptied.extend(station.emptied());
+                truth.episodes.extend(station.episodes());
+            }
             for length in WindowLength::ALL {
                 for span in windows::final_windows(&accepted, &site.zone, length) {
                     let key = WindowKey {
@@ -138,10 +130,34 @@ pub fn compute(log: &[Record], broken: Broken) -> Truth {
                         length,
                         start: UtcMs(span.start),
                     };
-                    truth.windows.insert(key, (UtcMs(span.end), body(span)));
+                    let row = (UtcMs(span.end), known.figures(span));
+                    truth.windows.insert(key, row);
                 }
             }
         }
     }
     truth
+}
+
+/// What is known of one facility.
+pub enum Known {
+    Lot(lot::Lot),
+    Station(station::Station),
+}
+
+impl Known {
+    pub fn new(view: &View<'_>) -> Self {
+        match view.facility.kind {
+            FacilityKind::ParkingLot { .. } => Self::Lot(lot::Lot::new(view)),
+            FacilityKind::WasteStation { .. } => Self::Station(station::Station::new(view)),
+        }
+    }
+
+    /// The figures of the facility over any span.
+    pub fn figures(&self, span: Span) -> WindowBody {
+        match self {
+            Self::Lot(lot) => WindowBody::Lot(lot.figures(span)),
+            Self::Station(station) => WindowBody::Station(station.figures(span)),
+        }
+    }
 }
