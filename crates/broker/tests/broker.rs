@@ -10,6 +10,9 @@ mod limits;
 #[path = "broker/peers.rs"]
 mod peers;
 #[cfg(test)]
+#[path = "../../mqtt/tests/session/programs.rs"]
+mod programs;
+#[cfg(test)]
 #[path = "broker/sessions.rs"]
 mod sessions;
 #[cfg(test)]

@@ -131,7 +131,7 @@ async fn malformed_packets_close_only_their_connection() {
 async fn a_greeting_that_is_none_is_closed() {
     let (broker, _deliveries) = start().await;
     for bytes in [
-        b"GET / HTTP/1.1\r\n\r\n".to_vec(),
+        [b"GET / HTTP/1.1\r\nUser-Agent: ".as_slice(), &[b'x'; 100]].concat(),
         vec![0xC0, 0],
         packet(0x10, b"\x00\x06MQIsdp\x03\x02\x00\x00\x00\x01x"),
         packet(0x10, b"\x00\x04MQTT\x04\x03\x00\x00\x00\x01x"),
