@@ -6,6 +6,7 @@
 
 mod backend;
 mod config;
+pub mod conformance;
 mod error;
 mod memory;
 mod rows;
