@@ -7,7 +7,7 @@ use huitian_model::{AccountKey, AccountRow, Counts, Output, Record};
 
 use super::{Verdict, broken, check, same};
 use crate::reference::{Broken, accept};
-use crate::run::{Run, run};
+use crate::run::{Run, apply, new_engine, run};
 use crate::world::log;
 
 const DAY_MS: i64 = 86_400_000;
@@ -18,8 +18,26 @@ fn every_reading_is_accounted_exactly_once_at_every_tick() {
         let log = log(case);
         let run = run(&log);
         balance_at_every_tick(&log, &run)?;
+        high_water_is_the_next_number(&log)?;
         fates_are_true(&log, &run)
     });
+}
+
+/// The edge is told from which number on the hub has not heard it.
+fn high_water_is_the_next_number(log: &[Record]) -> Verdict {
+    let mut engine = new_engine();
+    let mut next = BTreeMap::new();
+    for (index, record) in log.iter().enumerate() {
+        apply(&mut engine, index, record);
+        if let Record::Frame(frame) = record {
+            let end = frame.first_n + u64::try_from(frame.readings.len()).unwrap();
+            let known = next.entry(frame.edge.clone()).or_insert((frame.epoch, end));
+            *known = (*known).max((frame.epoch, end));
+            let what = format!("high water of {} after record {}", frame.edge, index + 1);
+            same(log, &what, &engine.high_water(&frame.edge), &Some(*known))?;
+        }
+    }
+    Ok(())
 }
 
 fn balance_at_every_tick(log: &[Record], run: &Run) -> Verdict {

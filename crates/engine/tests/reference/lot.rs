@@ -191,7 +191,7 @@ impl Lot {
     }
 
     /// Places known to be in use at an instant; none where nothing is known.
-    fn level(&self, at: i64) -> Option<i64> {
+    pub fn level(&self, at: i64) -> Option<i64> {
         match self.basis() {
             Basis::Bays => {
                 let states = self.bays.iter().filter_map(|bay| value_at(&bay.holds, at));
