@@ -1,0 +1,166 @@
+//! The command line: flags that every command knows, and the commands.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Overrides;
+
+/// Watches the shared facilities of a large residential district.
+///
+/// Without a command and without --config it runs everything on this machine with a simulated
+/// district: MQTT broker, log, engine, store and live pages.
+#[derive(Parser, Debug)]
+#[command(version, arg_required_else_help = false)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Args, Debug)]
+pub struct Flags {
+    /// Settings in TOML; without it the district is simulated.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Data folder [default: huitian-data].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Keep nothing after the process ends.
+    #[arg(long, global = true)]
+    pub ephemeral: bool,
+    /// Console and API listen here [default: 127.0.0.1:8080].
+    #[arg(long, global = true, value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// The embedded MQTT broker listens here [default: 127.0.0.1:1883].
+    #[arg(long, global = true, value_name = "ADDR")]
+    pub mqtt: Option<SocketAddr>,
+    /// How the program writes its log messages.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Simulated district: demo seconds in a second, 1 to 3600.
+    #[arg(long, global = true, value_name = "N")]
+    pub demo_speed: Option<u32>,
+    /// Simulated district: times the home district, 1 to 100.
+    #[arg(long, global = true, value_name = "N")]
+    pub demo_scale: Option<u32>,
+    /// Simulated district: seed of the world.
+    #[arg(long, global = true, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// How log messages are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the hub (the default).
+    Run,
+    /// Look at settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Check, import and export the inventory's CSV files.
+    #[command(subcommand)]
+    Inventory(InventoryCommand),
+    /// Show a facility's windows for a time range.
+    History(HistoryArgs),
+    /// Write windows of many facilities as CSV.
+    Export(ExportArgs),
+}
+
+/// What to do with settings.
+#[derive(Subcommand, Debug)]
+pub enum ConfigCommand {
+    /// Check settings, profiles and inventory; exit code 78 where something is wrong.
+    Check,
+}
+
+/// What to do with the inventory.
+#[derive(Subcommand, Debug)]
+pub enum InventoryCommand {
+    /// Check a folder of CSV files (default: the inventory in force).
+    Check {
+        /// The folder.
+        dir: Option<PathBuf>,
+    },
+    /// Check a folder of CSV files and put them in force; a running hub takes them up.
+    Import {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Write the inventory in force into a folder.
+    Export {
+        /// The folder.
+        dir: PathBuf,
+    },
+}
+
+/// A range of windows.
+#[derive(Args, Debug, Clone)]
+pub struct RangeArgs {
+    /// Window length: 5m, 15m, 1h or 1d.
+    #[arg(long, default_value = "1h")]
+    pub window: String,
+    /// From, RFC 3339 or ms since 1970 [default: 24 hours before --to].
+    #[arg(long)]
+    pub from: Option<String>,
+    /// Until before, RFC 3339 or ms since 1970 [default: now].
+    #[arg(long)]
+    pub to: Option<String>,
+}
+
+/// `huitian history`
+#[derive(Args, Debug)]
+pub struct HistoryArgs {
+    /// Site id.
+    pub site: String,
+    /// Facility id.
+    pub facility: String,
+    /// Which windows.
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Write CSV instead of a table.
+    #[arg(long)]
+    pub csv: bool,
+}
+
+/// `huitian export`
+#[derive(Args, Debug)]
+pub struct ExportArgs {
+    /// Only this site.
+    #[arg(long)]
+    pub site: Option<String>,
+    /// Which windows.
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Write to a file instead of standard output.
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+impl Flags {
+    /// What they say over the file.
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            data: self.data.clone(),
+            ephemeral: self.ephemeral,
+            http: self.http,
+            mqtt: self.mqtt,
+            demo_speed: self.demo_speed,
+            demo_scale: self.demo_scale,
+            seed: self.seed,
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Living through the past: two stages in parallel, so that both cores work.
+//!
+//! ```text
+//! simulate, read, number  ──steps──►  append, tick, apply, commit
+//! (a thread of its own)               (the hub's own path)
+//! ```
+
+use std::sync::Arc;
+
+use firmware_sim::World;
+use huitian_console::{Phase, Progress};
+use huitian_edge::{Intake, Message, Numbering};
+use huitian_model::{Origin, Partition, Record, Tick, UtcMs};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::info;
+
+use super::{DemoError, DemoRun, PAST_MS};
+use crate::hub::{Ask, not_ready};
+
+/// History between two ticks of the past.
+const TICK_MS: i64 = 5 * 60_000;
+
+/// History appended at once: 7,000 readings of the home district.
+const STEP_MS: i64 = 60 * 60_000;
+
+/// A gap that is lived through; a shorter one is simply missed, as by any restart.
+const GAP_MIN_MS: i64 = 60_000;
+
+/// Steps that wait for the hub: some 10 MB.
+const STEPS_MAX: usize = 4;
+
+/// One step of the past, ready to be appended.
+struct Step {
+    until: UtcMs,
+    readings: usize,
+    records: Vec<(Partition, Record)>,
+}
+
+impl DemoRun {
+    /// Lives through what the log does not know yet.
+    ///
+    /// # Errors
+    /// [`DemoError`].
+    pub async fn live_the_past(
+        &mut self,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<(), DemoError> {
+        let now = self.ways.clock.now();
+        let epoch = self.epoch(now).await?;
+        let from = self.ways.last_tick.unwrap_or(epoch).max(now.minus(PAST_MS + TICK_MS));
+        if now.since(from) < GAP_MIN_MS {
+            return Ok(());
+        }
+        // Nobody is told today of what happened in a simulated past.
+        self.ways.store.set_outbox_from(now).await?;
+        let Some(numbering) = self.demo.numbering.take() else {
+            return Err(DemoError::Other("its edge has no numbering".to_owned()));
+        };
+        let started = std::time::Instant::now();
+        let past = Past {
+            world: self.world(from),
+            intake: Arc::clone(&self.ways.intake),
+            numbering,
+            from,
+            clock: self.ways.clock.clone(),
+        };
+        let (sender, mut steps) = mpsc::channel(STEPS_MAX);
+        let simulated = tokio::task::spawn_blocking(move || past.simulate(&sender));
+        let mut readings = 0;
+        while let Some(step) = steps.recv().await {
+            if *stopped.borrow() {
+                return Ok(());
+            }
+            readings += step.readings;
+            self.append(step, from).await?;
+        }
+        simulated.await.map_err(|error| DemoError::Other(error.to_string()))?;
+        self.ways.board.set_progress(None);
+        info!(readings, seconds = started.elapsed().as_secs_f32(), from = %from,
+            "lived through the simulated past");
+        Ok(())
+    }
+
+    async fn append(&self, step: Step, from: UtcMs) -> Result<(), DemoError> {
+        let until = step.until;
+        let (asker, durable) = oneshot::channel();
+        let ask = Ask::Records(step.records, asker);
+        if self.ways.asks.send(ask).await.is_err() || durable.await.is_err() {
+            return Err(DemoError::Other("the log takes nothing more".to_owned()));
+        }
+        let to = self.ways.clock.now();
+        self.ways.board.set_progress(Some(Progress {
+            phase: Phase::LivingThePast,
+            done_ms: until.since(from),
+            total_ms: to.since(from),
+            from,
+            to,
+        }));
+        not_ready(&self.ways.board, "living through the simulated district's past");
+        Ok(())
+    }
+
+    /// The world as it stands at `from`, with its counters where they would be.
+    fn world(&self, from: UtcMs) -> World {
+        World::new(self.demo.config.seed, self.demo.config.scale).start_at(from.0)
+    }
+}
+
+/// The stage that simulates.
+struct Past {
+    world: World,
+    intake: Arc<Intake>,
+    numbering: Numbering,
+    from: UtcMs,
+    clock: crate::clock::Clock,
+}
+
+impl Past {
+    /// Makes steps until the present is reached or nobody takes them.
+    fn simulate(mut self, steps: &mpsc::Sender<Step>) {
+        let mut from = self.from;
+        loop {
+            let until = from.plus(STEP_MS).min(self.clock.now());
+            if until.since(from) < 1_000 {
+                return;
+            }
+            let step = self.step(from, until);
+            if steps.blocking_send(step).is_err() {
+                return;
+            }
+            from = until;
+        }
+    }
+
+    fn step(&mut self, from: UtcMs, until: UtcMs) -> Step {
+        let mut step = Step { until, readings: 0, records: Vec::new() };
+        let partitions = self.intake.partitions();
+        let mut start = from;
+        while start < until {
+            let end = start.plus(TICK_MS).floor(TICK_MS).min(until);
+            let mut readings = Vec::new();
+            for message in self.world.messages(start.0, end.0) {
+                let heard = self.intake.hear(&Message {
+                    topic: &message.topic,
+                    payload: &message.payload,
+                    received_at: UtcMs(message.arrive_at_ms),
+                    retained: false,
+                });
+                readings.extend(heard.readings);
+            }
+            step.readings += readings.len();
+            step.records.extend(self.numbering.frames(Origin::History, readings));
+            let tick = Record::Tick(Tick { now: end });
+            step.records.extend(partitions.iter().map(|partition| (*partition, tick.clone())));
+            start = end;
+        }
+        step
+    }
+}

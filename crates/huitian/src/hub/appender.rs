@@ -1,0 +1,288 @@
+//! The one task that appends to the log: what devices said, ticks, inventory and settings.
+//!
+//! It takes what is waiting, reads it, appends it in one group commit, and only then answers the
+//! devices and hands the records to the engines. Since no other task appends, the order of the
+//! log is the order in which the engines see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use huitian_edge::{Heard, Intake, Message, NoteReason, Numbering};
+use huitian_model::{Origin, Partition, Position, Record, Tick, UtcMs};
+use huitian_mqtt::{Delivery, Verdict};
+use huitian_store::{Backend, IntakeNote, IntakeReason, Sqlite, StoreError, UnknownNote};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, warn};
+
+use super::driver::Placed;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+
+/// Messages of one group commit at most: 4,096 messages of 1 KiB are 4 MiB, and read in 12 ms.
+const GROUP_MAX: usize = 4_096;
+
+/// Which way a message came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Path {
+    /// From the device itself, at the embedded broker: its retain flag is a wish for later.
+    Embedded,
+    /// From an external broker: the retain flag marks what the broker had kept from before.
+    External,
+}
+
+/// What the appender is asked.
+pub enum Ask {
+    /// A device said something.
+    Delivery(Delivery, Path),
+    /// The hub's time.
+    Tick(UtcMs),
+    /// Records that are numbered already; answered when they are on disk.
+    Records(Vec<(Partition, Record)>, oneshot::Sender<()>),
+    /// Another inventory holds from here on: its records, and the intake that knows it; answered
+    /// when they are on disk.
+    Inventory(Vec<(Partition, Record)>, Box<Intake>, oneshot::Sender<()>),
+}
+
+/// What the appender works with.
+pub struct Appender {
+    /// Where to.
+    pub store: Sqlite,
+    /// How messages are read.
+    pub intake: Intake,
+    /// How readings are numbered.
+    pub numbering: Numbering,
+    /// What time it is.
+    pub clock: Clock,
+    /// Partitions that have sites: only they are given ticks.
+    pub ticked: Vec<Partition>,
+    /// The last tick given.
+    pub last_tick: UtcMs,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
+    /// Client id prefix of the simulated district where its time is not ours: nobody else is
+    /// heard then.
+    pub only_client: Option<String>,
+    /// To the engines.
+    pub engines: mpsc::Sender<Vec<Placed>>,
+}
+
+/// One group: what is to be stored, and who is to be answered.
+#[derive(Default)]
+struct Group {
+    records: Vec<(Partition, Record)>,
+    readings: Vec<huitian_edge::Numbered>,
+    notes: Vec<IntakeNote>,
+    strangers: Vec<UnknownNote>,
+    senders: Vec<oneshot::Sender<Verdict>>,
+    askers: Vec<oneshot::Sender<()>>,
+}
+
+impl Appender {
+    /// Runs until every asker is gone or the store takes nothing more.
+    ///
+    /// # Errors
+    /// [`StoreError`] that no waiting mends.
+    pub async fn run(
+        mut self,
+        mut asks: mpsc::Receiver<Ask>,
+        mut stop: watch::Receiver<bool>,
+    ) -> Result<(), StoreError> {
+        loop {
+            let first = tokio::select! {
+                biased;
+                ask = asks.recv() => ask,
+                _stopped = stop.wait_for(|stop| *stop) => return Ok(()),
+            };
+            let Some(first) = first else { return Ok(()) };
+            let mut group = Group::default();
+            self.take(&mut group, first);
+            while group.senders.len() < GROUP_MAX && group.records.len() < GROUP_MAX {
+                match asks.try_recv() {
+                    Ok(ask) => self.take(&mut group, ask),
+                    Err(_nothing_waits) => break,
+                }
+            }
+            self.store_group(group).await?;
+        }
+    }
+
+    fn take(&mut self, group: &mut Group, ask: Ask) {
+        match ask {
+            Ask::Delivery(delivery, path) => self.hear(group, delivery, path),
+            Ask::Tick(now) if now >= self.last_tick => {
+                self.last_tick = now;
+                self.seal(group);
+                let tick = |partition: &Partition| (*partition, Record::Tick(Tick { now }));
+                group.records.extend(self.ticked.iter().map(tick));
+            }
+            Ask::Tick(now) => {
+                warn!(%now, last = %self.last_tick, "the clock went back: time stands still until it catches up");
+            }
+            Ask::Records(records, asker) => {
+                self.seal(group);
+                for (_, record) in &records {
+                    if let Record::Tick(tick) = record {
+                        self.last_tick = self.last_tick.max(tick.now);
+                    }
+                }
+                group.records.extend(records);
+                group.askers.push(asker);
+            }
+            Ask::Inventory(records, intake, asker) => {
+                self.seal(group);
+                group.askers.push(asker);
+                self.intake = *intake;
+                self.ticked = self.intake.partitions();
+                group.records.extend(records);
+            }
+        }
+    }
+
+    fn hear(&self, group: &mut Group, delivery: Delivery, path: Path) {
+        let outsider = self.only_client.as_ref().is_some_and(|prefix| {
+            !delivery.client_id.starts_with(prefix.as_str())
+        });
+        if outsider {
+            // The demo's time is not ours: a reading of now would lie in its past or future.
+            self.metrics.outsiders.inc();
+            // Answering fails only where the connection has ended, which is what is wanted.
+            let _ended = delivery.answer(Verdict::Retry);
+            return;
+        }
+        let at = self.clock.now();
+        self.metrics.messages.inc();
+        let heard = self.intake.hear(&Message {
+            topic: &delivery.topic,
+            payload: &delivery.payload,
+            received_at: at,
+            retained: delivery.retain && path == Path::External,
+        });
+        self.note(group, &heard, &delivery, at);
+        group.readings.extend(heard.readings);
+        group.senders.push(delivery.done);
+    }
+
+    fn note(&self, group: &mut Group, heard: &Heard, delivery: &Delivery, at: UtcMs) {
+        if let Some(stranger) = &heard.stranger {
+            group.strangers.push(UnknownNote {
+                address: stranger.address.clone(),
+                topic: delivery.topic.clone(),
+                at,
+                payload: delivery.payload.to_vec(),
+            });
+        }
+        for note in &heard.notes {
+            self.metrics.note(note.reason.name());
+            group.notes.push(IntakeNote {
+                at,
+                source: note.source.clone(),
+                reason: intake_reason(note.reason),
+                count: 1,
+                sample: Some(delivery.payload.to_vec()),
+            });
+        }
+    }
+
+    /// Puts the readings gathered so far into frames, so that what follows stands after them.
+    fn seal(&mut self, group: &mut Group) {
+        let readings = std::mem::take(&mut group.readings);
+        group.records.extend(self.numbering.frames(Origin::Live, readings));
+    }
+
+    async fn store_group(&mut self, mut group: Group) -> Result<(), StoreError> {
+        let numbered_before = self.numbering.clone();
+        self.seal(&mut group);
+        let count: u64 = group.records.iter().map(|(_, record)| readings_of(record)).sum();
+        let stored = self.store_parts(&mut group).await;
+        match stored {
+            Ok(positions) => {
+                self.metrics.readings.inc_by(count);
+                answer(group.senders, Verdict::Durable);
+                for asker in group.askers {
+                    // An asker that no longer waits has stopped: nothing depends on the answer.
+                    let _gone = asker.send(());
+                }
+                self.hand_over(group.records, positions).await
+            }
+            Err(failure) => {
+                // Nothing is acknowledged, and the numbers are given again: nothing is lost.
+                answer(group.senders, Verdict::Retry);
+                self.numbering = numbered_before;
+                if !failure.is_retryable() {
+                    return Err(failure);
+                }
+                error!(error = %failure, readings = count, "not stored and not acknowledged: devices will send again");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes first: where they cannot be stored nothing is appended, so a reading that is in the
+    /// log has always been handed to the engines too.
+    async fn store_parts(&self, group: &mut Group) -> Result<Vec<Position>, StoreError> {
+        if !group.notes.is_empty() {
+            self.store.note(std::mem::take(&mut group.notes)).await?;
+        }
+        if !group.strangers.is_empty() {
+            self.store.note_unknown(std::mem::take(&mut group.strangers)).await?;
+        }
+        if group.records.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.store.append(group.records.clone()).await
+    }
+
+    async fn hand_over(
+        &self,
+        records: Vec<(Partition, Record)>,
+        positions: Vec<Position>,
+    ) -> Result<(), StoreError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let placed = records
+            .into_iter()
+            .zip(positions)
+            .map(|((partition, record), position)| (partition, position, Arc::new(record)));
+        self.engines.send(placed.collect()).await.map_err(|_gone| StoreError::Closed)
+    }
+}
+
+/// How many readings a record holds.
+pub fn readings_of(record: &Record) -> u64 {
+    match record {
+        Record::Frame(frame) => u64::try_from(frame.readings.len()).unwrap_or_default(),
+        Record::Tick(_) | Record::Inventory { .. } | Record::Settings { .. } => 0,
+    }
+}
+
+fn answer(senders: Vec<oneshot::Sender<Verdict>>, verdict: Verdict) {
+    for sender in senders {
+        // Nobody waits for QoS 0, nor where the connection has ended: its message comes again.
+        let _gone = sender.send(verdict);
+    }
+}
+
+fn intake_reason(reason: NoteReason) -> IntakeReason {
+    use huitian_codec::RefusalReason as Refused;
+    match reason {
+        NoteReason::UnknownDevice => IntakeReason::UnknownDevice,
+        NoteReason::NotReadings | NoteReason::Retained => IntakeReason::NotReadings,
+        NoteReason::Refused(refused) => match refused {
+            Refused::Oversized => IntakeReason::Oversized,
+            Refused::OutOfRange => IntakeReason::OutOfRange,
+            Refused::WrongTopic | Refused::IdentityMismatch => IntakeReason::WrongTopic,
+            Refused::UnknownProfile | Refused::PayloadShape => IntakeReason::WrongProfile,
+            Refused::NotJson
+            | Refused::TooDeep
+            | Refused::TooManyKeys
+            | Refused::DuplicateKey
+            | Refused::TooLong
+            | Refused::TooManyItems
+            | Refused::MissingField
+            | Refused::WrongType
+            | Refused::UnknownChannel => IntakeReason::Malformed,
+        },
+    }
+}

@@ -1,0 +1,219 @@
+//! The engines of all partitions: records in, commits out.
+//!
+//! The driver owns the chain of commits of every partition. Recovery is snapshot + replay: what
+//! the replay says again up to the last commit is dropped, what it says beyond it was never
+//! committed and is committed now.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use huitian_engine::Engine;
+use huitian_model::{
+    Commit, CommitNumber, EdgeId, Output, Partition, Position, Record, UtcMs,
+};
+use huitian_store::{Backend, CommitOutcome, Snapshot, StoreError};
+use tracing::{info, warn};
+
+/// Records read at once while replaying: some 5 MB of frames.
+const REPLAY_RECORDS_MAX: usize = 2_000;
+
+/// Outputs of one commit at most: 20,000 windows of 200 bytes are 4 MB, one transaction of some
+/// 50 ms. More are split over several commits.
+const COMMIT_OUTPUTS_MAX: usize = 20_000;
+
+/// Records applied to a partition between two snapshots: replaying them takes well below 0.1 s.
+const SNAPSHOT_RECORDS: u64 = 20_000;
+
+/// How long to wait before a commit that did not succeed is tried again.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// A record at its place.
+pub type Placed = (Partition, Position, Arc<Record>);
+
+/// One partition.
+struct Part {
+    partition: Partition,
+    engine: Engine,
+    head: CommitNumber,
+    /// Records applied since the last snapshot.
+    unsaved: u64,
+    touched: bool,
+    outputs: Vec<Output>,
+}
+
+/// The engines of all partitions and the store they commit to.
+pub struct Driver<B> {
+    backend: B,
+    /// This process's epoch: higher than that of any commit before it.
+    epoch: u64,
+    parts: Vec<Part>,
+}
+
+impl<B: Backend> Driver<B> {
+    /// Loads every partition: its snapshot, then the log behind it.
+    ///
+    /// Returns the driver and what the replay said beyond the last commits, already committed.
+    ///
+    /// # Errors
+    /// [`StoreError`] where the store cannot be read or a snapshot is damaged.
+    pub async fn recover(backend: B) -> Result<(Self, Vec<Commit>), StoreError> {
+        let mut driver = Self { backend, epoch: 1, parts: Vec::new() };
+        let mut replayed = 0_u64;
+        for partition in Partition::all() {
+            let head = driver.backend.head(partition).await?;
+            let snapshot = driver.backend.load_snapshot(partition).await?;
+            let engine = match snapshot {
+                None => Engine::new(partition),
+                Some(snapshot) => Engine::restore(&snapshot.bytes).map_err(|error| {
+                    StoreError::Damaged(format!("snapshot of partition {partition}: {error}"))
+                })?,
+            };
+            driver.epoch = driver.epoch.max(head.map_or(0, |head| head.epoch) + 1);
+            driver.parts.push(Part {
+                partition,
+                engine,
+                head: head.map_or(CommitNumber(0), |head| head.number),
+                unsaved: 0,
+                touched: false,
+                outputs: Vec::new(),
+            });
+            let reached = head.map_or(Position(0), |head| head.reached);
+            replayed += driver.replay(partition, reached).await?;
+        }
+        let commits = driver.commit().await?;
+        info!(records = replayed, epoch = driver.epoch, "recovered from snapshots and log");
+        Ok((driver, commits))
+    }
+
+    /// Applies the log behind the engine's position; outputs up to `reached` are dropped.
+    async fn replay(&mut self, partition: Partition, reached: Position) -> Result<u64, StoreError> {
+        let mut count = 0;
+        let Some(part) = self.parts.last_mut() else { return Ok(0) };
+        loop {
+            let from = part.engine.position().next();
+            let records = self.backend.read(partition, from, REPLAY_RECORDS_MAX).await?;
+            if records.is_empty() {
+                return Ok(count);
+            }
+            for (position, record) in records {
+                let before = part.outputs.len();
+                part.engine.apply(position, &record, &mut part.outputs);
+                if position <= reached {
+                    part.outputs.truncate(before);
+                } else {
+                    part.touched = true;
+                }
+                part.unsaved += 1;
+                count += 1;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Applies records in the order of their log, commits what they said, and returns it.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] where another owner took over, and what no retry mends.
+    pub async fn apply(&mut self, records: &[Placed]) -> Result<Vec<Commit>, StoreError> {
+        for (partition, position, record) in records {
+            let Some(part) = self.parts.get_mut(usize::from(partition.number())) else { continue };
+            part.engine.apply(*position, record, &mut part.outputs);
+            part.unsaved += 1;
+            part.touched = true;
+        }
+        self.commit().await
+    }
+
+    async fn commit(&mut self) -> Result<Vec<Commit>, StoreError> {
+        let mut commits = Vec::new();
+        for part in self.parts.iter_mut().filter(|part| part.touched) {
+            part.touched = false;
+            part.engine.publish_current(&mut part.outputs);
+            let mut outputs = std::mem::take(&mut part.outputs);
+            while !outputs.is_empty() {
+                let rest = outputs.split_off(outputs.len().min(COMMIT_OUTPUTS_MAX));
+                part.head = CommitNumber(part.head.0 + 1);
+                // Only the last commit of a split says that the records were reached: a replay
+                // after a stop in between says all of it again, under the same keys.
+                let reached = part.engine.position();
+                commits.push(Commit {
+                    partition: part.partition,
+                    number: part.head,
+                    epoch: self.epoch,
+                    reached,
+                    outputs,
+                });
+                outputs = rest;
+            }
+        }
+        if !commits.is_empty() {
+            self.store(commits.clone()).await?;
+        }
+        self.save(SNAPSHOT_RECORDS).await?;
+        Ok(commits)
+    }
+
+    /// Commits until it is known to be stored.
+    async fn store(&self, mut commits: Vec<Commit>) -> Result<(), StoreError> {
+        loop {
+            match self.backend.commit(commits.clone()).await {
+                Ok(outcomes) => {
+                    if outcomes.contains(&CommitOutcome::Fenced) {
+                        return Err(StoreError::Fenced);
+                    }
+                    let mut outcomes = outcomes.into_iter();
+                    commits.retain(|_| outcomes.next() != Some(CommitOutcome::Ok));
+                    if commits.is_empty() {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.is_retryable() || error == StoreError::Indeterminate => {
+                    warn!(%error, "commit not stored: trying again");
+                }
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(RETRY_WAIT).await;
+        }
+    }
+
+    /// Saves a snapshot of every partition with at least `least` records applied since its last.
+    ///
+    /// # Errors
+    /// Any [`StoreError`].
+    pub async fn save(&mut self, least: u64) -> Result<(), StoreError> {
+        for part in self.parts.iter_mut().filter(|part| part.unsaved >= least.max(1)) {
+            let snapshot = Snapshot {
+                position: part.engine.position(),
+                commit: part.head,
+                bytes: part.engine.snapshot(),
+            };
+            match self.backend.save_snapshot(part.partition, snapshot).await {
+                Ok(()) => part.unsaved = 0,
+                // A snapshot only shortens the next start: the log still holds everything.
+                Err(error) if error.is_retryable() => {
+                    warn!(%error, partition = part.partition.number(), "snapshot not saved");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest tick of any partition.
+    pub fn now(&self) -> Option<UtcMs> {
+        self.parts.iter().filter_map(|part| part.engine.now()).max()
+    }
+
+    /// The numbering of an edge as the logs have it: its epoch and the next numbers.
+    pub fn numbering(&self, edge: &EdgeId) -> Option<(u64, BTreeMap<Partition, u64>)> {
+        let known = self.parts.iter().filter_map(|part| {
+            let (epoch, next) = part.engine.high_water(edge)?;
+            Some((epoch, part.partition, next))
+        });
+        let known: Vec<_> = known.collect();
+        let epoch = known.iter().map(|(epoch, ..)| *epoch).max()?;
+        let next = known.into_iter().filter(|(of, ..)| *of == epoch);
+        Some((epoch, next.map(|(_, partition, next)| (partition, next)).collect()))
+    }
+}

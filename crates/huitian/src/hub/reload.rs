@@ -1,0 +1,98 @@
+//! Inventory and settings without a restart: on SIGHUP, and when a file changed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use huitian_console::Board;
+use huitian_edge::Intake;
+use huitian_model::Inventory;
+use huitian_store::Sqlite;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::{error, info};
+
+use super::appender::Ask;
+use super::plan::{Plan, PlanFaults};
+use crate::config::{Config, Overrides};
+use crate::inventory::FILES;
+
+/// How often the files' times are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What reloading works with.
+pub struct Reloader {
+    /// The settings in force: says which files to read.
+    pub config: Config,
+    /// What the command line said over them.
+    pub flags: Overrides,
+    /// Where versions are remembered.
+    pub store: Sqlite,
+    /// To the appender.
+    pub asks: mpsc::Sender<Ask>,
+    /// Names for pages.
+    pub board: Board,
+    /// Names for messages.
+    pub names: watch::Sender<Arc<Inventory>>,
+}
+
+impl Reloader {
+    /// Watches until `stop`.
+    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+            error!("no SIGHUP on this system: files are watched by their times only");
+            return;
+        };
+        let mut seen = self.times();
+        loop {
+            tokio::select! {
+                _hangup = hangup.recv() => info!("SIGHUP: reading settings and inventory again"),
+                () = tokio::time::sleep(LOOK_EVERY) => {
+                    let now = self.times();
+                    if now == seen {
+                        continue;
+                    }
+                    seen = now;
+                    info!("a file changed: reading settings and inventory again");
+                }
+                _stopped = stop.wait_for(|stop| *stop) => return,
+            }
+            if let Err(PlanFaults(faults)) = self.reload().await {
+                for fault in &faults {
+                    error!(%fault, "not reloaded: what was in force stays in force");
+                }
+            }
+        }
+    }
+
+    async fn reload(&self) -> Result<(), PlanFaults> {
+        let config = Config::load(self.config.file.as_deref(), &self.flags)?;
+        let plan = Plan::load(&config)?;
+        let plain = |error: &dyn std::fmt::Display| {
+            PlanFaults(vec![crate::config::ConfigFault::plain(error.to_string())])
+        };
+        let news = plan.news(&self.store).map_err(|error| plain(&error))?;
+        if news.records.is_empty() {
+            info!("nothing has changed");
+            return Ok(());
+        }
+        let intake = Intake::new(Arc::clone(&plan.inventory), Arc::clone(&plan.profiles));
+        let (asker, durable) = oneshot::channel();
+        let ask = Ask::Inventory(news.records, Box::new(intake), asker);
+        self.asks.send(ask).await.map_err(|error| plain(&error))?;
+        durable.await.map_err(|error| plain(&error))?;
+        for (key, value) in news.meta {
+            self.store.set_meta(key, value).await.map_err(|error| plain(&error))?;
+        }
+        self.board.set_inventory(Arc::clone(&plan.inventory));
+        self.names.send_replace(plan.inventory);
+        Ok(())
+    }
+
+    /// When each file was last written; none where it cannot be seen.
+    fn times(&self) -> Vec<Option<SystemTime>> {
+        let inventory = FILES.iter().map(|file| self.config.inventory.join(file));
+        let files = self.config.file.iter().cloned().chain(inventory);
+        files.map(|path: PathBuf| std::fs::metadata(path).ok()?.modified().ok()).collect()
+    }
+}

@@ -1,0 +1,442 @@
+//! From start to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use huitian_console::{
+    Board, Console, ConsoleConfig, ConsoleError, Health, Limits, Phase, Progress, World,
+};
+use huitian_edge::{Intake, Numbering};
+use huitian_model::{Commit, EdgeId, UtcMs};
+use huitian_notify::{Secret, Webhook};
+use huitian_store::{AlertQuery, Retention, Sqlite, StoreConfig, StoreError};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tracing::{error, info};
+
+use super::appender::{Appender, Ask, readings_of};
+use super::driver::{Driver, Placed};
+use super::influx::InfluxSink;
+use super::intake::{IntakeError, Intakes};
+use super::plan::{News, Plan, PlanFaults};
+use super::reload::Reloader;
+use super::tell::Teller;
+use super::tick::Ticker;
+use crate::clock::Clock;
+use crate::config::{Config, Overrides};
+use crate::demo::{Demo, DemoError, Ways};
+use crate::metrics::Metrics;
+use crate::source::Stored;
+
+/// Asks that wait for the appender: two group commits.
+const ASKS_MAX: usize = 8_192;
+
+/// Groups that wait for the engines: at 10,000 readings each some 20 MB.
+const GROUPS_MAX: usize = 8;
+
+/// Alerts loaded onto the board at the start.
+const ALERTS_LOADED: usize = 1_000;
+
+/// The district's zone where pages speak of no single site.
+const DISTRICT_ZONE: &str = "Asia/Shanghai";
+
+/// Why the hub did not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// Settings or inventory are wrong.
+    #[error("the configuration is refused")]
+    Plan(PlanFaults),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Console or API.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
+    /// A way in.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+    /// The simulated district.
+    #[error(transparent)]
+    Demo(#[from] DemoError),
+    /// A sink, a signal, a task.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl From<PlanFaults> for HubError {
+    fn from(faults: PlanFaults) -> Self {
+        Self::Plan(faults)
+    }
+}
+
+/// Runs until SIGTERM, SIGINT or a failure that only an operator can mend.
+///
+/// # Errors
+/// [`HubError`].
+pub async fn run(config: Config, flags: Overrides) -> Result<(), HubError> {
+    let demo = config.demo.as_ref().map(|demo| Demo::prepare(demo, &config)).transpose()?;
+    let plan = Plan::load(&config)?;
+    let store = open_store(&config)?;
+    let clock = Clock::at_speed(config.demo.as_ref().map_or(1, |demo| demo.speed));
+    let metrics = Arc::new(Metrics::new());
+    let board = board(&config, &plan, clock.now());
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks: JoinSet<Result<(), HubError>> = JoinSet::new();
+    serve(&config, &store, &board, &metrics, &mut tasks, stopped.clone())?;
+    let hub = Hub { config, flags, plan, store, clock, metrics, board, stop, stopped };
+    hub.run(demo, tasks).await
+}
+
+fn open_store(config: &Config) -> Result<Sqlite, StoreError> {
+    if config.data.ephemeral {
+        return Sqlite::open_ephemeral();
+    }
+    let days = |ms: i64| u32::try_from(ms / 86_400_000).unwrap_or(u32::MAX);
+    let mut store = StoreConfig::new(&config.data.dir);
+    store.quota_bytes = config.data.quota_bytes;
+    store.retention = Retention {
+        readings_days: days(config.data.readings_ms),
+        results_days: days(config.data.results_ms),
+        ..store.retention
+    };
+    Sqlite::open(store)
+}
+
+fn board(config: &Config, plan: &Plan, now: UtcMs) -> Board {
+    let world = match &config.demo {
+        None => World::Real,
+        Some(demo) => World::Simulated { speed: demo.speed },
+    };
+    // The start's time tells this run's events from those of a run before.
+    let board = Board::new(now.0.unsigned_abs(), world);
+    board.set_inventory(Arc::clone(&plan.inventory));
+    board.set_now(now);
+    board.set_progress(Some(Progress {
+        phase: Phase::Recovering,
+        done_ms: 0,
+        total_ms: 1,
+        from: now,
+        to: now,
+    }));
+    not_ready(&board, "recovering from the log");
+    board
+}
+
+/// Says on the page and at `/readyz` why the hub does not serve yet.
+pub fn not_ready(board: &Board, reason: &str) {
+    board.set_health(Health { not_ready: vec![reason.to_owned()], ..Health::default() });
+}
+
+fn serve(
+    config: &Config,
+    store: &Sqlite,
+    board: &Board,
+    metrics: &Arc<Metrics>,
+    tasks: &mut JoinSet<Result<(), HubError>>,
+    stopped: watch::Receiver<bool>,
+) -> Result<(), HubError> {
+    let text = Arc::clone(metrics);
+    let console = Console::bind(
+        ConsoleConfig {
+            http: config.http,
+            zone: DISTRICT_ZONE.to_owned(),
+            metrics: Arc::new(move || text.text()),
+            limits: Limits::default(),
+        },
+        Arc::new(Stored(store.clone())),
+        board.clone(),
+    )?;
+    info!(url = %format!("http://{}", console.local_addr()?), "console");
+    tasks.spawn(async move { console.serve(stopped).await.map_err(HubError::from) });
+    Ok(())
+}
+
+/// All that the hub's parts share.
+struct Hub {
+    config: Config,
+    flags: Overrides,
+    plan: Plan,
+    store: Sqlite,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    board: Board,
+    stop: watch::Sender<bool>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl Hub {
+    async fn run(
+        self,
+        demo: Option<Demo>,
+        mut tasks: JoinSet<Result<(), HubError>>,
+    ) -> Result<(), HubError> {
+        let signalled = signals()?;
+        let (driver, recovered) = Driver::recover(self.store.clone()).await?;
+        self.load_board()?;
+        self.board.set_progress(None);
+        let (asks, asked) = mpsc::channel(ASKS_MAX);
+        let (engines, groups) = mpsc::channel(GROUPS_MAX);
+        let (commits, committed) = watch::channel(0);
+        let (names, named) = watch::channel(Arc::clone(&self.plan.inventory));
+        let last_tick = driver.now();
+        let demo = demo.map(|demo| demo.numbered(&driver));
+        let appender = self.appender(&driver, engines)?;
+        let (quiet, appending) = watch::channel(false);
+        let appended = tokio::spawn(appender.run(asked, appending));
+        let driven = tokio::spawn(drive(driver, groups, Drive {
+            board: self.board.clone(),
+            metrics: Arc::clone(&self.metrics),
+            commits,
+            clock: self.clock.clone(),
+        }, recovered));
+        self.tell_news(&asks).await?;
+        self.sinks(&mut tasks, &committed, &named).await?;
+        let intakes = Intakes::open(&self.config, &asks).await?;
+        self.live(demo, &asks, &intakes, last_tick, names, &mut tasks);
+        let ended = self.wait(signalled, appended, &mut tasks).await;
+        info!("stopping");
+        // In order: nothing more comes in, what came in is stored, engines reach it and save.
+        let stopping = async {
+            self.stop.send_replace(true);
+            intakes.stop().await;
+            quiet.send_replace(true);
+            drop(asks);
+            let driven = driven.await.map_err(|error| HubError::Other(error.to_string()))?;
+            while let Some(task) = tasks.join_next().await {
+                task.map_err(|error| HubError::Other(error.to_string()))??;
+            }
+            Ok(driven?)
+        };
+        let stopped = tokio::time::timeout(STOP_MAX, stopping).await;
+        ended?;
+        match stopped {
+            Ok(done) => done,
+            Err(_elapsed) => {
+                error!("not everything ended in time: the next start replays more of the log");
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits for a reason to stop.
+    async fn wait(
+        &self,
+        signalled: oneshot::Receiver<()>,
+        appended: tokio::task::JoinHandle<Result<(), StoreError>>,
+        tasks: &mut JoinSet<Result<(), HubError>>,
+    ) -> Result<(), HubError> {
+        let other = |error: tokio::task::JoinError| HubError::Other(error.to_string());
+        tokio::pin!(signalled);
+        tokio::pin!(appended);
+        loop {
+            tokio::select! {
+                _signal = &mut signalled => return Ok(()),
+                appended = &mut appended => return Ok(appended.map_err(other)??),
+                Some(task) = tasks.join_next() => task.map_err(other)??,
+            }
+        }
+    }
+
+    fn load_board(&self) -> Result<(), HubError> {
+        let query = AlertQuery { state: None, site: None, limit: ALERTS_LOADED };
+        self.board.load(
+            self.store.currents()?,
+            self.store.alerts(&query)?,
+            self.store.devices()?,
+        );
+        Ok(())
+    }
+
+    fn appender<B: huitian_store::Backend>(
+        &self,
+        driver: &Driver<B>,
+        engines: mpsc::Sender<Vec<Placed>>,
+    ) -> Result<Appender, HubError> {
+        let edge = EdgeId::new("local").map_err(|error| HubError::Other(error.to_string()))?;
+        let (epoch, next) = driver.numbering(&edge).unwrap_or((random_epoch(), [].into()));
+        let intake =
+            Intake::new(Arc::clone(&self.plan.inventory), Arc::clone(&self.plan.profiles));
+        let faster = self.config.demo.as_ref().is_some_and(|demo| demo.speed != 1);
+        Ok(Appender {
+            store: self.store.clone(),
+            ticked: intake.partitions(),
+            intake,
+            numbering: Numbering::new(edge, epoch, next),
+            clock: self.clock.clone(),
+            last_tick: driver.now().unwrap_or_default(),
+            metrics: Arc::clone(&self.metrics),
+            only_client: faster.then(|| crate::demo::CLIENT.to_owned()),
+            engines,
+        })
+    }
+
+    /// Tells the log of another inventory or other settings, before anything else is appended.
+    async fn tell_news(&self, asks: &mpsc::Sender<Ask>) -> Result<(), HubError> {
+        let News { records, meta } = self.plan.news(&self.store)?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        let (asker, durable) = oneshot::channel();
+        if asks.send(Ask::Records(records, asker)).await.is_err() || durable.await.is_err() {
+            return Err(HubError::Other("the appender ended before it began".to_owned()));
+        }
+        for (key, value) in meta {
+            self.store.set_meta(key, value).await?;
+        }
+        Ok(())
+    }
+
+    async fn sinks(
+        &self,
+        tasks: &mut JoinSet<Result<(), HubError>>,
+        committed: &watch::Receiver<u64>,
+        named: &watch::Receiver<Arc<huitian_model::Inventory>>,
+    ) -> Result<(), HubError> {
+        if let Some(influx) = &self.config.influx {
+            let metrics = Arc::clone(&self.metrics);
+            let sink = InfluxSink::new(influx, self.store.clone(), metrics).await;
+            let run = sink.map_err(HubError::Other)?.run(committed.clone(), self.stopped.clone());
+            tasks.spawn(async move { run.await.map_err(HubError::from) });
+        }
+        if let Some(webhook) = &self.config.webhook {
+            let secret = webhook.secret.as_ref().map(|secret| Secret::parse(&secret.0));
+            let secret = secret.transpose().map_err(|e| HubError::Other(e.to_string()))?;
+            let teller = Teller {
+                store: self.store.clone(),
+                webhook: Webhook::new(webhook.url.clone(), secret).map_err(HubError::Other)?,
+                inventory: named.clone(),
+                clock: self.clock.clone(),
+            };
+            let run = teller.run(committed.clone(), self.stopped.clone());
+            tasks.spawn(async move { run.await.map_err(HubError::from) });
+        }
+        Ok(())
+    }
+
+    /// Lives the demo's past, then lets time run.
+    fn live(
+        &self,
+        demo: Option<Demo>,
+        asks: &mpsc::Sender<Ask>,
+        intakes: &Intakes,
+        last_tick: Option<UtcMs>,
+        names: watch::Sender<Arc<huitian_model::Inventory>>,
+        tasks: &mut JoinSet<Result<(), HubError>>,
+    ) {
+        let ticker = Ticker {
+            asks: asks.clone(),
+            clock: self.clock.clone(),
+            board: self.board.clone(),
+            metrics: Arc::clone(&self.metrics),
+            store: self.store.clone(),
+        };
+        let reloader = Reloader {
+            config: self.config.clone(),
+            flags: self.flags.clone(),
+            store: self.store.clone(),
+            asks: asks.clone(),
+            board: self.board.clone(),
+            names,
+        };
+        let stopped = self.stopped.clone();
+        let intake = Intake::new(Arc::clone(&self.plan.inventory), Arc::clone(&self.plan.profiles));
+        let past = demo.map(|demo| {
+            demo.into_run(Ways {
+                board: self.board.clone(),
+                store: self.store.clone(),
+                asks: asks.clone(),
+                intake: Arc::new(intake),
+                clock: self.clock.clone(),
+                broker: intakes.broker_addr(),
+                last_tick,
+            })
+        });
+        tasks.spawn(async move {
+            let live = match past {
+                None => None,
+                Some(mut past) => {
+                    past.live_the_past(&stopped).await?;
+                    Some(past)
+                }
+            };
+            let ticking = ticker.run(stopped.clone());
+            let reloading = reloader.run(stopped.clone());
+            let publishing = async {
+                match live {
+                    None => Ok(()),
+                    Some(live) => live.publish(stopped.clone()).await,
+                }
+            };
+            let ((), (), published) = tokio::join!(ticking, reloading, publishing);
+            Ok(published?)
+        });
+    }
+}
+
+/// Longest time between the signal and the end (promises D20: 5 s).
+const STOP_MAX: Duration = Duration::from_millis(4_500);
+
+/// What the driving task works with.
+struct Drive {
+    board: Board,
+    metrics: Arc<Metrics>,
+    commits: watch::Sender<u64>,
+    clock: Clock,
+}
+
+impl Drive {
+    fn show(&self, commits: &[Commit]) {
+        for commit in commits {
+            self.board.apply_commit(commit);
+        }
+        let count = u64::try_from(commits.len()).unwrap_or_default();
+        self.metrics.commits.inc_by(count);
+        if count > 0 {
+            self.commits.send_modify(|total| *total += count);
+        }
+        self.board.set_now(self.clock.now());
+    }
+}
+
+/// Feeds the engines until nothing more can come, then saves their state.
+async fn drive<B: huitian_store::Backend>(
+    mut driver: Driver<B>,
+    mut groups: mpsc::Receiver<Vec<Placed>>,
+    drive: Drive,
+    recovered: Vec<Commit>,
+) -> Result<(), StoreError> {
+    drive.show(&recovered);
+    let mut taken = Vec::new();
+    while groups.recv_many(&mut taken, GROUPS_MAX).await > 0 {
+        let records: Vec<Placed> = taken.drain(..).flatten().collect();
+        let readings = records.iter().map(|(_, _, record)| readings_of(record)).sum();
+        let commits = driver.apply(&records).await?;
+        drive.metrics.applied.inc_by(readings);
+        drive.show(&commits);
+    }
+    driver.save(1).await
+}
+
+/// An epoch that no other queue has: random bits of the operating system.
+fn random_epoch() -> u64 {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    RandomState::new().build_hasher().finish()
+}
+
+/// Resolves at the first SIGTERM or SIGINT.
+fn signals() -> Result<oneshot::Receiver<()>, HubError> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let other = |error: std::io::Error| HubError::Other(format!("no signals: {error}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(other)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(other)?;
+    let (sender, receiver) = oneshot::channel();
+    tokio::spawn(async move {
+        tokio::select! {
+            _terminate = terminate.recv() => {}
+            _interrupt = interrupt.recv() => {}
+        }
+        // Nobody waits any more where the hub has stopped for another reason.
+        let _gone = sender.send(());
+    });
+    Ok(receiver)
+}
