@@ -375,3 +375,6 @@ fn blobs(
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 use huitian_model::{CommitNumber, Partition, Position, UtcMs, WindowLength};
 use rusqlite::{Connection, params};
 
-use super::tx::Tx;
+use super::tx::{Tx, pragma};
 use super::writer::{Lane, Size};
 use super::{Sqlite, keys};
 use crate::config::{DAY_MS, Retention};
@@ -23,8 +23,8 @@ const SLICES_MAX: usize = 64;
 /// Pages given back to the file system by one slice: 4 MiB.
 const VACUUM_PAGES: usize = 1_024;
 
-/// At this share of the quota, percent, the oldest goes.
-const QUOTA_HIGH_PERCENT: u64 = 95;
+/// At this share of the quota, percent, the oldest goes: before appends are refused at 15/16.
+const QUOTA_HIGH_PERCENT: u64 = 90;
 
 /// What one slice did.
 #[derive(Clone, Copy, Default)]
@@ -87,11 +87,10 @@ impl Sqlite {
 }
 
 fn usage(conn: &Connection, quota_bytes: u64) -> Result<DiskUse, StoreError> {
-    let pragma = |name| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    let page = pragma("page_size")?.cast_unsigned();
+    let page = pragma(conn, "page_size")?.cast_unsigned();
     Ok(DiskUse {
-        file_bytes: pragma("page_count")?.cast_unsigned() * page,
-        free_bytes: pragma("freelist_count")?.cast_unsigned() * page,
+        file_bytes: pragma(conn, "page_count")?.cast_unsigned() * page,
+        free_bytes: pragma(conn, "freelist_count")?.cast_unsigned() * page,
         wal_bytes: 0,
         quota_bytes,
     })

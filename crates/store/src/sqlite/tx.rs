@@ -13,6 +13,10 @@ use crate::{CommitHead, CommitOutcome, SinkName, Snapshot, StoreError};
 /// Snapshots kept per partition: the newest, and one more should it be damaged.
 const SNAPSHOTS_KEPT: i64 = 2;
 
+/// One part in 16 of the quota, 112 MB by default, is not for appends: the snapshot that permits
+/// the log to be trimmed, commits and ledgers must have room when the log has filled the rest.
+const RESERVE: i64 = 16;
+
 /// What the writer remembers between transactions; read anew after a failed one.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -20,6 +24,8 @@ pub(super) struct State {
     last: BTreeMap<Partition, Position>,
     /// The small numbers of facilities.
     facilities: BTreeMap<SiteId, BTreeMap<FacilityId, i64>>,
+    /// Pages in use from which on appends are refused; the rest of the quota is reserved.
+    append_pages_max: i64,
     /// Alerts that changed before have no outbox rows: nobody is told of the past.
     outbox_from: Option<UtcMs>,
 }
@@ -50,6 +56,7 @@ impl State {
                 .or_default()
                 .insert(facility, row.get(0)?);
         }
+        state.append_pages_max = pragma(conn, "max_page_count")? / RESERVE * (RESERVE - 1);
         state.outbox_from = match read_meta(conn, OUTBOX_FROM)? {
             None => None,
             Some(text) => Some(UtcMs(text.parse().map_err(|_not_a_number| {
@@ -58,6 +65,11 @@ impl State {
         };
         Ok(state)
     }
+}
+
+/// A number that SQLite tells of the file.
+pub(super) fn pragma(conn: &Connection, name: &str) -> Result<i64, StoreError> {
+    Ok(conn.pragma_query_value(None, name, |row| row.get(0))?)
 }
 
 /// A value of the table of small facts.
@@ -113,11 +125,18 @@ pub(super) struct Prepared {
 pub(super) struct Tx<'a> {
     pub(super) conn: &'a Connection,
     state: &'a mut State,
+    /// Whether there is room for appends, once it is known in this transaction.
+    has_room: Option<bool>,
 }
 
 impl<'a> Tx<'a> {
     pub(super) const fn new(conn: &'a Connection, state: &'a mut State) -> Self {
-        Self { conn, state }
+        let has_room = None;
+        Self {
+            conn,
+            state,
+            has_room,
+        }
     }
 
     /// Appends records; their positions.
@@ -125,6 +144,11 @@ impl<'a> Tx<'a> {
         &mut self,
         records: &[(Partition, Encoded)],
     ) -> Result<Vec<Position>, StoreError> {
+        if !self.has_room()? {
+            return Err(StoreError::Full(
+                "no room for readings within the quota".to_owned(),
+            ));
+        }
         let mut insert = self.conn.prepare_cached(
             "INSERT INTO log(key, kind, newest_ms, record) VALUES(?1, ?2, ?3, ?4)",
         )?;
@@ -139,6 +163,15 @@ impl<'a> Tx<'a> {
             positions.push(position);
         }
         Ok(positions)
+    }
+
+    /// Asked once per transaction, which writes no more than a few MiB.
+    fn has_room(&mut self) -> Result<bool, StoreError> {
+        if let Some(known) = self.has_room {
+            return Ok(known);
+        }
+        let used = pragma(self.conn, "page_count")? - pragma(self.conn, "freelist_count")?;
+        Ok(*self.has_room.insert(used < self.state.append_pages_max))
     }
 
     /// Continues a chain, and writes the rows of its outputs.
