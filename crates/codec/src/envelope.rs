@@ -18,8 +18,8 @@ use crate::plain::PlainMessage;
 use crate::refusal::{Refusal, RefusalReason, quoted};
 use crate::{PAYLOAD_BYTES_MAX, TOPIC_BYTES_MAX, UPLINK_BYTES_MAX};
 
-mod chirpstack;
-mod tts;
+pub mod chirpstack;
+pub mod tts;
 
 /// What a message is.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use crate::refusal::{Refusal, RefusalReason};
+use crate::refusal::{Refusal, RefusalReason, quoted};
 use crate::{DEPTH_MAX, KEYS_MAX, TEXT_CHARS_MAX};
 
 mod text;
@@ -33,6 +33,8 @@ pub(crate) struct Reader<'a> {
     text_chars_max: usize,
     /// Keys of all open objects, outermost first.
     keys: Vec<Cow<'a, str>>,
+    /// [`fingerprint`] of each of `keys`: a duplicate is sought here first, in one sweep.
+    prints: Vec<u32>,
 }
 
 impl<'a> Reader<'a> {
@@ -51,6 +53,7 @@ impl<'a> Reader<'a> {
             depth: 0,
             text_chars_max,
             keys: Vec::with_capacity(32),
+            prints: Vec::with_capacity(32),
         })
     }
 
@@ -74,6 +77,7 @@ impl<'a> Reader<'a> {
             }
         }
         self.keys.truncate(first);
+        self.prints.truncate(first);
         self.depth -= 1;
         Ok(())
     }
@@ -123,23 +127,26 @@ impl<'a> Reader<'a> {
 
     /// The first byte of what comes next, white space left behind.
     pub(crate) fn peek(&mut self) -> Result<u8, Refusal> {
+        self.next_byte().ok_or_else(|| {
+            let text = format!("ends too early, after {} bytes", self.at);
+            Refusal::new(RefusalReason::NotJson, text)
+        })
+    }
+
+    fn next_byte(&mut self) -> Option<u8> {
         loop {
-            match self.text.as_bytes().get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                Some(byte) => return Ok(*byte),
-                None => {
-                    let text = format!("ends too early, after {} bytes", self.at);
-                    return Err(Refusal::new(RefusalReason::NotJson, text));
-                }
+            match self.text.as_bytes().get(self.at)? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(*byte),
             }
         }
     }
 
     /// Checks that nothing but white space is left.
     pub(crate) fn end(&mut self) -> Result<(), Refusal> {
-        match self.peek() {
-            Err(_nothing_left) => Ok(()),
-            Ok(_) => Err(self.not_json("the end of the message")),
+        match self.next_byte() {
+            None => Ok(()),
+            Some(_) => Err(self.not_json("the end of the message")),
         }
     }
 
@@ -178,15 +185,21 @@ impl<'a> Reader<'a> {
         }
         let at = self.at;
         let key = self.text(TEXT_CHARS_MAX)?;
-        let open = self.keys.get(first..).unwrap_or_default();
-        if open.len() == KEYS_MAX {
+        let print = fingerprint(key.as_bytes());
+        let prints = self.prints.get(first..).unwrap_or_default();
+        if prints.len() == KEYS_MAX {
             let text = format!("expected at most {KEYS_MAX} keys in an object, at byte {at}");
             return Err(Refusal::new(RefusalReason::TooManyKeys, text));
         }
-        if open.contains(&key) {
-            let text = format!("key {key:?} stands twice in one object, at byte {at}");
+        let is_known = || self.keys.get(first..).unwrap_or_default().contains(&key);
+        if prints.contains(&print) && is_known() {
+            let text = format!(
+                "key {} stands twice in one object, at byte {at}",
+                quoted(&key)
+            );
             return Err(Refusal::new(RefusalReason::DuplicateKey, text));
         }
+        self.prints.push(print);
         self.keys.push(key.clone());
         Ok(key)
     }
@@ -253,6 +266,14 @@ impl<'a> Reader<'a> {
         let text = format!("expected {expected} at byte {}, {found}", self.at);
         Refusal::new(RefusalReason::NotJson, text)
     }
+}
+
+/// Length, first, middle and last byte: equal keys have equal ones, others seldom.
+fn fingerprint(key: &[u8]) -> u32 {
+    let byte = |at: usize| key.get(at).copied().unwrap_or_default();
+    let last = byte(key.len().saturating_sub(1));
+    let length = u8::try_from(key.len() & 0xff).unwrap_or_default();
+    u32::from_le_bytes([length, byte(0), byte(key.len() / 2), last])
 }
 
 #[cfg(test)]

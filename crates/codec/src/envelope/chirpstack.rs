@@ -95,7 +95,8 @@ impl<'a> Body<'a> {
                 self.frame.f_port = u8::try_from(port).unwrap_or(u8::MAX);
             }
             "data" => self.frame.bytes = bytes(reader, "data")?,
-            "rxInfo" => self.gateway_time = gateway_time(reader)?,
+            // Nobody asks the gateways where the server has spoken.
+            "rxInfo" if self.time.is_none() => self.gateway_time = gateway_time(reader)?,
             _other => return reader.skip(),
         }
         Ok(())

@@ -60,7 +60,7 @@ pub(super) fn profile(raw: RawProfile) -> Result<Profile, Fault> {
             .into_iter()
             .map(|source| (source.what, source.licence))
             .collect(),
-        require: raw.require.iter().map(check).collect(),
+        require: checks(&raw.require)?,
         id,
         name: raw.name,
         vendor: raw.vendor,
@@ -128,7 +128,7 @@ fn message(raw: &RawMessage, channels: &[Channel]) -> Result<Message, Fault> {
         kind: raw.kind,
         ports: raw.ports.clone(),
         lengths: raw.lengths.clone(),
-        when: raw.when.iter().map(check).collect(),
+        when: checks(&raw.when)?,
     };
     let mut feeding = raw.fields.iter().filter_map(|field| field.channel.as_ref());
     match (message.kind, feeding.next()) {
@@ -271,12 +271,23 @@ fn shape(raw: &RawField) -> Result<Shape, Fault> {
         return Err(fault(&raw.shape, text));
     }
     if raw.mask.is_some() && !takes_mask {
-        return Err(fault(
-            &raw.shape,
-            "only unsigned integers and flags take a mask",
-        ));
+        let text = "only unsigned integers and flags take a mask";
+        return Err(fault(&raw.shape, text));
+    }
+    if !matches!(shape, Shape::Int { .. }) && is_shaped(raw) {
+        let text = "only integers take multiply, divide, add, names and sentinels";
+        return Err(fault(&raw.shape, text));
     }
     Ok(shape)
+}
+
+/// Whether anything is said that only an integer can use.
+fn is_shaped(raw: &RawField) -> bool {
+    raw.multiply.is_some()
+        || raw.divide.is_some()
+        || raw.add.is_some()
+        || !raw.names.is_empty()
+        || !raw.sentinels.is_empty()
 }
 
 fn names(raw: &RawField) -> Result<Vec<(i64, String)>, Fault> {
@@ -328,10 +339,14 @@ fn index_of(name: &Spanned<String>, channels: &[Channel]) -> Result<usize, Fault
         .ok_or_else(|| fault(name, "the profile has no channel of that name"))
 }
 
-fn check(raw: &RawCheck) -> Check {
-    Check {
-        at: raw.at,
-        mask: raw.mask.unwrap_or(0xff),
-        is: raw.is.clone(),
-    }
+fn checks(raw: &[RawCheck]) -> Result<Vec<Check>, Fault> {
+    let check = |raw: &RawCheck| match raw.is.get_ref() {
+        is if is.is_empty() => Err(fault(&raw.is, "expected at least one byte")),
+        is => Ok(Check {
+            at: raw.at,
+            mask: raw.mask.unwrap_or(0xff),
+            is: is.clone(),
+        }),
+    };
+    raw.iter().map(check).collect()
 }

@@ -62,7 +62,7 @@ pub(super) struct RawChannel {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawCheck {
     pub at: i32,
-    pub is: Vec<u8>,
+    pub is: Spanned<Vec<u8>>,
     pub mask: Option<u8>,
 }
 

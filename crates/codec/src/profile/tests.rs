@@ -94,6 +94,17 @@ fn the_built_in_profiles_hold_their_vectors() {
 }
 
 #[test]
+fn the_example_of_the_documentation_is_a_profile() {
+    let text = include_str!("../../PROFILES.md");
+    let mut blocks = text.split("```toml\n").skip(1);
+    let (example, _behind) = blocks.next().unwrap().split_once("```").unwrap();
+    assert_eq!(Profile::parse(example, "PROFILES.md").unwrap().vectors(), 2);
+    let (record, _behind) = blocks.next().unwrap().split_once("```").unwrap();
+    let stream = "[[message]]\nname = \"stream\"\nkind = \"status\"\nports = [11]\n";
+    Profile::parse(&format!("{example}\n{stream}\n{record}"), "PROFILES.md").unwrap();
+}
+
+#[test]
 fn a_vector_that_does_not_hold_refuses_the_profile_and_is_underlined() {
     let vector = "[[vector]]\nsource = \"ours\"\nport = 1\nhex = \"03e85f\"\nmessage = \"data\"\n";
     let holds = "fields = { distance_mm = 1000 }\n\
@@ -137,6 +148,18 @@ fn faults_are_underlined() {
         ),
         ("\"no_echo\"", "\"no_eco\"", "\"no_eco\"", "no_echo"),
         ("type = \"u8\"", "type = \"hex\"", "\"hex\"", "length"),
+        (
+            "type = \"u16be\"",
+            "type = \"f32be\"",
+            "\"f32be\"",
+            "only integers",
+        ),
+        (
+            "lengths = [3]",
+            "when = [{ at = 0, is = [] }]",
+            "[]",
+            "at least one",
+        ),
         (
             "kind = \"status\"",
             "kind = \"parameters\"",
