@@ -67,20 +67,31 @@ impl Demo {
         if FILES.iter().all(|file| !dir.join(file).exists()) {
             let refuse = |error| DemoError::Inventory(dir.display().to_string(), error);
             std::fs::create_dir_all(dir).map_err(refuse)?;
-            World::new(demo.seed, demo.scale).write_csv(dir).map_err(refuse)?;
+            World::new(demo.seed, demo.scale)
+                .write_csv(dir)
+                .map_err(refuse)?;
             info!(dir = %dir.display(), "simulated inventory written");
         }
-        Ok(Self { config: demo.clone(), numbering: None })
+        Ok(Self {
+            config: demo.clone(),
+            numbering: None,
+        })
     }
 
     /// Goes on with the numbers that the log has of the edge `history`.
     #[must_use]
     pub fn numbered<B: Backend>(self, driver: &Driver<B>) -> Self {
-        let Ok(edge) = EdgeId::new("history") else { return self };
+        let Ok(edge) = EdgeId::new("history") else {
+            return self;
+        };
         // One epoch for ever: the seed. A log that has it goes on, another begins at 0.
-        let (epoch, next) =
-            driver.numbering(&edge).unwrap_or((self.config.seed, [].into()));
-        Self { numbering: Some(Numbering::new(edge, epoch, next)), ..self }
+        let (epoch, next) = driver
+            .numbering(&edge)
+            .unwrap_or((self.config.seed, [].into()));
+        Self {
+            numbering: Some(Numbering::new(edge, epoch, next)),
+            ..self
+        }
     }
 
     /// Joins it to the running hub.
@@ -124,7 +135,9 @@ impl DemoRun {
             return Ok(UtcMs(ms));
         }
         let epoch = now.minus(PAST_MS).floor(DAY_MS);
-        store.set_meta(EPOCH_KEY.to_owned(), epoch.0.to_string()).await?;
+        store
+            .set_meta(EPOCH_KEY.to_owned(), epoch.0.to_string())
+            .await?;
         Ok(epoch)
     }
 }

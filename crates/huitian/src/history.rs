@@ -34,11 +34,20 @@ pub fn show(args: &HistoryArgs, config: &Config) -> Result<(), Failure> {
     let facility = FacilityId::new(&args.facility).map_err(|error| refuse("facility", &error))?;
     if plan.inventory.facility(&site, &facility).is_none() {
         let known: Vec<&str> = match plan.inventory.sites.get(&site) {
-            None => plan.inventory.sites.keys().take(5).map(SiteId::as_str).collect(),
+            None => plan
+                .inventory
+                .sites
+                .keys()
+                .take(5)
+                .map(SiteId::as_str)
+                .collect(),
             Some(site) => site.facilities.keys().map(FacilityId::as_str).collect(),
         };
         let known = known.join(", ");
-        return Err(refuse(&format!("{site}/{facility}"), &format!("not in the inventory, which has {known} ...")));
+        return Err(refuse(
+            &format!("{site}/{facility}"),
+            &format!("not in the inventory, which has {known} ..."),
+        ));
     }
     let source = source(config)?;
     let query = query(site, facility, &args.range)?;
@@ -49,7 +58,9 @@ pub fn show(args: &HistoryArgs, config: &Config) -> Result<(), Failure> {
     let mut walk = Walk::new(query);
     let mut count = 0_usize;
     loop {
-        let rows = walk.next_chunk(&source).map_err(|e| Failure::Other(e.to_string()))?;
+        let rows = walk
+            .next_chunk(&source)
+            .map_err(|e| Failure::Other(e.to_string()))?;
         if rows.is_empty() {
             break;
         }
@@ -76,7 +87,11 @@ pub fn export(args: &ExportArgs, config: &Config) -> Result<(), Failure> {
     let source = source(config)?;
     let sites = plan.inventory.sites.values();
     let wanted: Vec<_> = sites
-        .filter(|site| args.site.as_deref().is_none_or(|only| only == site.id.as_str()))
+        .filter(|site| {
+            args.site
+                .as_deref()
+                .is_none_or(|only| only == site.id.as_str())
+        })
         .flat_map(|site| site.facilities.keys().map(|facility| (&site.id, facility)))
         .collect();
     if wanted.is_empty() {
@@ -115,12 +130,17 @@ fn progress(facilities: usize) -> ProgressBar {
 }
 
 fn source(config: &Config) -> Result<Stored, Failure> {
-    Ok(Stored(Sqlite::open_to_read(StoreConfig::new(&config.data.dir))?))
+    Ok(Stored(Sqlite::open_to_read(StoreConfig::new(
+        &config.data.dir,
+    ))?))
 }
 
 fn query(site: SiteId, facility: FacilityId, range: &RangeArgs) -> Result<WindowQuery, Failure> {
     let length = WindowLength::from_name(&range.window).ok_or_else(|| {
-        ConfigFault::plain(format!("--window: expected 5m, 15m, 1h or 1d, found {}", range.window))
+        ConfigFault::plain(format!(
+            "--window: expected 5m, 15m, 1h or 1d, found {}",
+            range.window
+        ))
     })?;
     let to = match &range.to {
         None => Clock::Wall.now(),
@@ -131,9 +151,18 @@ fn query(site: SiteId, facility: FacilityId, range: &RangeArgs) -> Result<Window
         Some(text) => instant("--from", text)?,
     };
     if from >= to {
-        return Err(ConfigFault::plain(format!("--from ({from}) must be before --to ({to})")).into());
+        return Err(
+            ConfigFault::plain(format!("--from ({from}) must be before --to ({to})")).into(),
+        );
     }
-    Ok(WindowQuery { site, facility, length, span: Span { from, to }, after: None, limit: WINDOWS_MAX })
+    Ok(WindowQuery {
+        site,
+        facility,
+        length,
+        span: Span { from, to },
+        after: None,
+        limit: WINDOWS_MAX,
+    })
 }
 
 fn instant(flag: &str, text: &str) -> Result<UtcMs, ConfigFault> {
@@ -164,7 +193,9 @@ impl Out {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        self.0.write_all(bytes).map_err(|error| Failure::Other(format!("cannot write: {error}")))
+        self.0
+            .write_all(bytes)
+            .map_err(|error| Failure::Other(format!("cannot write: {error}")))
     }
 
     /// One window as one line of JSON: the same shape as the API's.
@@ -176,6 +207,8 @@ impl Out {
     }
 
     fn end(&mut self) -> Result<(), Failure> {
-        self.0.flush().map_err(|error| Failure::Other(format!("cannot write: {error}")))
+        self.0
+            .flush()
+            .map_err(|error| Failure::Other(format!("cannot write: {error}")))
     }
 }

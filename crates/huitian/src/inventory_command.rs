@@ -19,7 +19,10 @@ pub fn run(command: &InventoryCommand, config: &Config) -> Result<(), Vec<Config
             let dir = dir.as_deref().unwrap_or(&config.inventory);
             let inventory = checked(dir, config)?;
             let (sites, devices) = (inventory.sites.len(), inventory.devices.len());
-            say(&format!("{}: {sites} sites, {devices} devices, no fault", dir.display()))
+            say(&format!(
+                "{}: {sites} sites, {devices} devices, no fault",
+                dir.display()
+            ))
         }
         InventoryCommand::Import { dir } => {
             let inventory = checked(dir, config)?;

@@ -54,8 +54,16 @@ impl Metrics {
         let (notes, sink_lag, sink_dead) =
             (Family::default(), Family::default(), Family::default());
         registry.register("messages", "Messages from devices", messages.clone());
-        registry.register("readings_durable", "Readings that are on disk", readings.clone());
-        registry.register("readings_applied", "Readings given to the engines", applied.clone());
+        registry.register(
+            "readings_durable",
+            "Readings that are on disk",
+            readings.clone(),
+        );
+        registry.register(
+            "readings_applied",
+            "Readings given to the engines",
+            applied.clone(),
+        );
         registry.register("commits", "Commits stored", commits.clone());
         registry.register(
             "messages_refused_demo_time",
@@ -63,14 +71,26 @@ impl Metrics {
             outsiders.clone(),
         );
         registry.register("tick_seconds", "Unix time of the last tick", tick.clone());
-        registry.register("store_bytes", "Size of the store in bytes", store_bytes.clone());
+        registry.register(
+            "store_bytes",
+            "Size of the store in bytes",
+            store_bytes.clone(),
+        );
         registry.register(
             "messages_without_reading",
             "Messages or parts of them that became no reading, by reason",
             notes.clone(),
         );
-        registry.register("sink_behind_commits", "Commits a sink has yet to read", sink_lag.clone());
-        registry.register("sink_dead_letters", "Points a sink will never take", sink_dead.clone());
+        registry.register(
+            "sink_behind_commits",
+            "Commits a sink has yet to read",
+            sink_lag.clone(),
+        );
+        registry.register(
+            "sink_dead_letters",
+            "Points a sink will never take",
+            sink_dead.clone(),
+        );
         Self {
             registry,
             messages,
@@ -100,7 +120,9 @@ impl Metrics {
     /// Counts points that a sink will never take.
     pub fn sink_dead(&self, sink: &'static str, points: usize) {
         let points = u64::try_from(points).unwrap_or_default();
-        self.sink_dead.get_or_create(&SinkLabel { sink }).inc_by(points);
+        self.sink_dead
+            .get_or_create(&SinkLabel { sink })
+            .inc_by(points);
     }
 
     /// The text of `/metrics`.

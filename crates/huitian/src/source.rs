@@ -4,9 +4,7 @@ use huitian_model::{
     AccountRow, AlertRow, DeviceRow, Emptied, FacilityId, Finding, OverflowEpisode, SiteId,
     WindowRow,
 };
-use huitian_report::{
-    AlertQuery, Intake, Source, SourceError, Span, UnknownDevice, WindowQuery,
-};
+use huitian_report::{AlertQuery, Intake, Source, SourceError, Span, UnknownDevice, WindowQuery};
 use huitian_store::{Sqlite, StoreError};
 
 /// Most rows of a list on a page or in one answer.
@@ -15,7 +13,10 @@ const ROWS_MAX: usize = 5_000;
 /// The embedded store as a source.
 pub struct Stored(pub Sqlite);
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err asks for"
+)]
 fn source_error(error: StoreError) -> SourceError {
     SourceError(error.to_string())
 }
@@ -98,7 +99,10 @@ impl Source for Stored {
     }
 
     fn intake(&self, span: Span) -> Result<Vec<Intake>, SourceError> {
-        let rows = self.0.intake_ledger(span.from, span.to).map_err(source_error)?;
+        let rows = self
+            .0
+            .intake_ledger(span.from, span.to)
+            .map_err(source_error)?;
         let rows = rows.into_iter().map(|row| Intake {
             at: row.hour,
             source: row.source,

@@ -249,7 +249,7 @@ impl Raw {
         let mut settings =
             Settings::with_defaults().map_err(|error| ConfigFault::plain(error.to_string()))?;
         let engine = &self.engine;
-        let mut span = |target: &mut i64, key: &str, value: Option<Span>, range: (&str, &str)| {
+        let span = |target: &mut i64, key: &str, value: Option<Span>, range: (&str, &str)| {
             let Some(value) = value else { return Ok(()) };
             *target = value.0;
             in_range(key, value, range.0, range.1)

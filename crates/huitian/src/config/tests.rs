@@ -23,11 +23,11 @@ fn load_with(
 }
 
 /// The fault as the operator sees it, without colour.
-fn shown(fault: ConfigFault) -> String {
+fn shown(fault: &ConfigFault) -> String {
     let theme = miette::GraphicalTheme::unicode_nocolor();
     let mut out = String::new();
     miette::GraphicalReportHandler::new_themed(theme)
-        .render_report(&mut out, &fault)
+        .render_report(&mut out, fault)
         .unwrap();
     out
 }
@@ -53,7 +53,7 @@ fn wrong_values_are_refused_with_the_place_underlined() {
         ),
         ("[http]\naddr = 8080", "invalid type", "8080"),
     ] {
-        let report = shown(load(text).unwrap_err());
+        let report = shown(&load(text).unwrap_err());
         assert!(report.contains(expected), "{report}");
         assert!(
             report.contains("huitian.toml:2"),
@@ -86,7 +86,7 @@ fn values_that_contradict_each_other_are_refused() {
         ("[retention]\nquota = \"1MB\"", "at least 100MB"),
         ("[demo]\nspeed = 0", "1 to 3600, found 0"),
     ] {
-        let report = shown(load(text).unwrap_err());
+        let report = shown(&load(text).unwrap_err());
         assert!(report.contains(expected), "{report}");
     }
 }
@@ -110,7 +110,7 @@ fn flag_wins_over_environment_wins_over_file() {
 #[test]
 fn a_wrong_variable_is_named() {
     let environment = [("HUITIAN__HTTP__PORT", "1")];
-    let report = shown(load_with("", &environment, &Overrides::default()).unwrap_err());
+    let report = shown(&load_with("", &environment, &Overrides::default()).unwrap_err());
     assert!(report.contains("unknown field `port`"), "{report}");
     assert!(report.contains("HUITIAN__HTTP__PORT"), "{report}");
 }

@@ -47,7 +47,11 @@ impl DemoRun {
     ) -> Result<(), DemoError> {
         let now = self.ways.clock.now();
         let epoch = self.epoch(now).await?;
-        let from = self.ways.last_tick.unwrap_or(epoch).max(now.minus(PAST_MS + TICK_MS));
+        let from = self
+            .ways
+            .last_tick
+            .unwrap_or(epoch)
+            .max(now.minus(PAST_MS + TICK_MS));
         if now.since(from) < GAP_MIN_MS {
             return Ok(());
         }
@@ -74,7 +78,9 @@ impl DemoRun {
             readings += step.readings;
             self.append(step, from).await?;
         }
-        simulated.await.map_err(|error| DemoError::Other(error.to_string()))?;
+        simulated
+            .await
+            .map_err(|error| DemoError::Other(error.to_string()))?;
         self.ways.board.set_progress(None);
         info!(readings, seconds = started.elapsed().as_secs_f32(), from = %from,
             "lived through the simulated past");
@@ -96,7 +102,10 @@ impl DemoRun {
             from,
             to,
         }));
-        not_ready(&self.ways.board, "living through the simulated district's past");
+        not_ready(
+            &self.ways.board,
+            "living through the simulated district's past",
+        );
         Ok(())
     }
 
@@ -133,7 +142,11 @@ impl Past {
     }
 
     fn step(&mut self, from: UtcMs, until: UtcMs) -> Step {
-        let mut step = Step { until, readings: 0, records: Vec::new() };
+        let mut step = Step {
+            until,
+            readings: 0,
+            records: Vec::new(),
+        };
         let partitions = self.intake.partitions();
         let mut start = from;
         while start < until {
@@ -149,9 +162,14 @@ impl Past {
                 readings.extend(heard.readings);
             }
             step.readings += readings.len();
-            step.records.extend(self.numbering.frames(Origin::History, readings));
+            step.records
+                .extend(self.numbering.frames(Origin::History, readings));
             let tick = Record::Tick(Tick { now: end });
-            step.records.extend(partitions.iter().map(|partition| (*partition, tick.clone())));
+            step.records.extend(
+                partitions
+                    .iter()
+                    .map(|partition| (*partition, tick.clone())),
+            );
             start = end;
         }
         step

@@ -139,9 +139,10 @@ impl Appender {
     }
 
     fn hear(&self, group: &mut Group, delivery: Delivery, path: Path) {
-        let outsider = self.only_client.as_ref().is_some_and(|prefix| {
-            !delivery.client_id.starts_with(prefix.as_str())
-        });
+        let outsider = self
+            .only_client
+            .as_ref()
+            .is_some_and(|prefix| !delivery.client_id.starts_with(prefix.as_str()));
         if outsider {
             // The demo's time is not ours: a reading of now would lie in its past or future.
             self.metrics.outsiders.inc();
@@ -186,13 +187,19 @@ impl Appender {
     /// Puts the readings gathered so far into frames, so that what follows stands after them.
     fn seal(&mut self, group: &mut Group) {
         let readings = std::mem::take(&mut group.readings);
-        group.records.extend(self.numbering.frames(Origin::Live, readings));
+        group
+            .records
+            .extend(self.numbering.frames(Origin::Live, readings));
     }
 
     async fn store_group(&mut self, mut group: Group) -> Result<(), StoreError> {
         let numbered_before = self.numbering.clone();
         self.seal(&mut group);
-        let count: u64 = group.records.iter().map(|(_, record)| readings_of(record)).sum();
+        let count: u64 = group
+            .records
+            .iter()
+            .map(|(_, record)| readings_of(record))
+            .sum();
         let stored = self.store_parts(&mut group).await;
         match stored {
             Ok(positions) => {
@@ -225,7 +232,9 @@ impl Appender {
             self.store.note(std::mem::take(&mut group.notes)).await?;
         }
         if !group.strangers.is_empty() {
-            self.store.note_unknown(std::mem::take(&mut group.strangers)).await?;
+            self.store
+                .note_unknown(std::mem::take(&mut group.strangers))
+                .await?;
         }
         if group.records.is_empty() {
             return Ok(Vec::new());
@@ -245,7 +254,10 @@ impl Appender {
             .into_iter()
             .zip(positions)
             .map(|((partition, record), position)| (partition, position, Arc::new(record)));
-        self.engines.send(placed.collect()).await.map_err(|_gone| StoreError::Closed)
+        self.engines
+            .send(placed.collect())
+            .await
+            .map_err(|_gone| StoreError::Closed)
     }
 }
 

@@ -9,9 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use huitian_engine::Engine;
-use huitian_model::{
-    Commit, CommitNumber, EdgeId, Output, Partition, Position, Record, UtcMs,
-};
+use huitian_model::{Commit, CommitNumber, EdgeId, Output, Partition, Position, Record, UtcMs};
 use huitian_store::{Backend, CommitOutcome, Snapshot, StoreError};
 use tracing::{info, warn};
 
@@ -58,7 +56,11 @@ impl<B: Backend> Driver<B> {
     /// # Errors
     /// [`StoreError`] where the store cannot be read or a snapshot is damaged.
     pub async fn recover(backend: B) -> Result<(Self, Vec<Commit>), StoreError> {
-        let mut driver = Self { backend, epoch: 1, parts: Vec::new() };
+        let mut driver = Self {
+            backend,
+            epoch: 1,
+            parts: Vec::new(),
+        };
         let mut replayed = 0_u64;
         for partition in Partition::all() {
             let head = driver.backend.head(partition).await?;
@@ -82,17 +84,26 @@ impl<B: Backend> Driver<B> {
             replayed += driver.replay(partition, reached).await?;
         }
         let commits = driver.commit().await?;
-        info!(records = replayed, epoch = driver.epoch, "recovered from snapshots and log");
+        info!(
+            records = replayed,
+            epoch = driver.epoch,
+            "recovered from snapshots and log"
+        );
         Ok((driver, commits))
     }
 
     /// Applies the log behind the engine's position; outputs up to `reached` are dropped.
     async fn replay(&mut self, partition: Partition, reached: Position) -> Result<u64, StoreError> {
         let mut count = 0;
-        let Some(part) = self.parts.last_mut() else { return Ok(0) };
+        let Some(part) = self.parts.last_mut() else {
+            return Ok(0);
+        };
         loop {
             let from = part.engine.position().next();
-            let records = self.backend.read(partition, from, REPLAY_RECORDS_MAX).await?;
+            let records = self
+                .backend
+                .read(partition, from, REPLAY_RECORDS_MAX)
+                .await?;
             if records.is_empty() {
                 return Ok(count);
             }
@@ -117,7 +128,9 @@ impl<B: Backend> Driver<B> {
     /// [`StoreError::Fenced`] where another owner took over, and what no retry mends.
     pub async fn apply(&mut self, records: &[Placed]) -> Result<Vec<Commit>, StoreError> {
         for (partition, position, record) in records {
-            let Some(part) = self.parts.get_mut(usize::from(partition.number())) else { continue };
+            let Some(part) = self.parts.get_mut(usize::from(partition.number())) else {
+                continue;
+            };
             part.engine.apply(*position, record, &mut part.outputs);
             part.unsaved += 1;
             part.touched = true;
@@ -182,7 +195,11 @@ impl<B: Backend> Driver<B> {
     /// # Errors
     /// Any [`StoreError`].
     pub async fn save(&mut self, least: u64) -> Result<(), StoreError> {
-        for part in self.parts.iter_mut().filter(|part| part.unsaved >= least.max(1)) {
+        for part in self
+            .parts
+            .iter_mut()
+            .filter(|part| part.unsaved >= least.max(1))
+        {
             let snapshot = Snapshot {
                 position: part.engine.position(),
                 commit: part.head,
@@ -214,6 +231,9 @@ impl<B: Backend> Driver<B> {
         let known: Vec<_> = known.collect();
         let epoch = known.iter().map(|(epoch, ..)| *epoch).max()?;
         let next = known.into_iter().filter(|(of, ..)| *of == epoch);
-        Some((epoch, next.map(|(_, partition, next)| (partition, next)).collect()))
+        Some((
+            epoch,
+            next.map(|(_, partition, next)| (partition, next)).collect(),
+        ))
     }
 }

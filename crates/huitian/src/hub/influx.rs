@@ -53,8 +53,16 @@ impl InfluxSink {
         })
         .map_err(|error| error.to_string())?;
         let sink = SinkName::new(SINK).map_err(|error| error.to_string())?;
-        store.register_sink(&sink).await.map_err(|error| error.to_string())?;
-        Ok(Self { store, writer, sink, metrics })
+        store
+            .register_sink(&sink)
+            .await
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            store,
+            writer,
+            sink,
+            metrics,
+        })
     }
 
     /// Runs until `stop`; `commits` wakes it.
@@ -79,7 +87,7 @@ impl InfluxSink {
                 }
                 Err(Fault::Store(error)) if error.is_retryable() => Some(error.to_string()),
                 Err(Fault::Store(error)) => return Err(error),
-                Err(Fault::Write(error)) => Some(self.explain(&error)),
+                Err(Fault::Write(error)) => Some(Self::explain(&error)),
             };
             if let Some(reason) = pause {
                 warn!(%reason, wait_s = wait.as_secs(), "InfluxDB sink waits: everything is kept");
@@ -98,9 +106,12 @@ impl InfluxSink {
         }
     }
 
-    fn explain(&self, error: &WriteError) -> String {
+    fn explain(error: &WriteError) -> String {
         if let WriteError::Refused { status, .. } = error {
-            error!(status, "InfluxDB refuses us: check token, organisation and buckets");
+            error!(
+                status,
+                "InfluxDB refuses us: check token, organisation and buckets"
+            );
         }
         error.to_string()
     }
@@ -113,9 +124,16 @@ impl InfluxSink {
                 let from = self.store.cursor(&self.sink, partition).await?;
                 let next = CommitNumber(from.0 + 1);
                 let commits = self.store.commits(partition, next, COMMITS_MAX).await?;
-                let Some(last) = commits.last().map(|commit| commit.number) else { break };
-                let behind = self.store.head(partition).await?.map_or(0, |head| head.number.0);
-                self.metrics.sink_behind(SINK, behind.saturating_sub(from.0));
+                let Some(last) = commits.last().map(|commit| commit.number) else {
+                    break;
+                };
+                let behind = self
+                    .store
+                    .head(partition)
+                    .await?
+                    .map_or(0, |head| head.number.0);
+                self.metrics
+                    .sink_behind(SINK, behind.saturating_sub(from.0));
                 let mut row = Row::default();
                 for output in commits.iter().flat_map(|commit| &commit.outputs) {
                     if let Err(fault) = row.add(output) {
@@ -141,10 +159,18 @@ impl InfluxSink {
         if lines.is_empty() {
             return Ok(());
         }
-        let dead = self.writer.write(&Batch { bucket, lines }).await.map_err(Fault::Write)?;
+        let dead = self
+            .writer
+            .write(&Batch { bucket, lines })
+            .await
+            .map_err(Fault::Write)?;
         self.metrics.sink_dead(SINK, dead.len());
         for letter in dead.iter().take(3) {
-            error!(line = letter.line, reason = letter.reason, "InfluxDB will never take this point");
+            error!(
+                line = letter.line,
+                reason = letter.reason,
+                "InfluxDB will never take this point"
+            );
         }
         Ok(())
     }

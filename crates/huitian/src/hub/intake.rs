@@ -52,11 +52,21 @@ impl Intakes {
             if let Some(username) = &external.username {
                 session.login = Some(Login {
                     username: username.clone(),
-                    password: external.password.as_ref().map_or_else(String::new, |p| p.0.clone()),
+                    password: external
+                        .password
+                        .as_ref()
+                        .map_or_else(String::new, |p| p.0.clone()),
                 });
             }
-            info!(host = external.host, port = external.port, "reading from an external broker");
-            sessions.push(Session::connect(session, forward(asks.clone(), Path::External))?);
+            info!(
+                host = external.host,
+                port = external.port,
+                "reading from an external broker"
+            );
+            sessions.push(Session::connect(
+                session,
+                forward(asks.clone(), Path::External),
+            )?);
         }
         Ok(Self { broker, sessions })
     }

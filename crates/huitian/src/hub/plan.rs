@@ -48,8 +48,9 @@ impl Plan {
     /// [`PlanFaults`] with every fault found.
     pub fn load(config: &Config) -> Result<Self, PlanFaults> {
         let profiles = Self::profiles(config)?;
-        let inventory =
-            inventory::load(&config.inventory, &|profile| profiles.get(profile).is_some())?;
+        let inventory = inventory::load(&config.inventory, &|profile| {
+            profiles.get(profile).is_some()
+        })?;
         Ok(Self {
             inventory: Arc::new(inventory),
             settings: config.settings.clone(),
@@ -72,15 +73,22 @@ impl Plan {
     pub fn news(&self, store: &Sqlite) -> Result<News, StoreError> {
         let mut records = Vec::new();
         let mut meta = Vec::new();
-        let told = Told { store, meta: &mut meta };
+        let told = Told {
+            store,
+            meta: &mut meta,
+        };
         let (inventory_version, settings_version) = told.versions(self)?;
         if let Some(version) = inventory_version {
             for partition in Partition::all() {
                 let inventory = self.inventory.part(|site| partition_of(site) == partition);
                 records.push((partition, Record::Inventory { version, inventory }));
             }
-            info!(version, sites = self.inventory.sites.len(),
-                devices = self.inventory.devices.len(), "inventory told to the log");
+            info!(
+                version,
+                sites = self.inventory.sites.len(),
+                devices = self.inventory.devices.len(),
+                "inventory told to the log"
+            );
         }
         if let Some(version) = settings_version {
             for partition in Partition::all() {
@@ -125,7 +133,10 @@ impl Told<'_> {
             meta.push((key, format!("{next} {digest}")));
             Ok(Some(next))
         };
-        Ok((version("inventory", inventory)?, version("settings", settings)?))
+        Ok((
+            version("inventory", inventory)?,
+            version("settings", settings)?,
+        ))
     }
 }
 
@@ -140,12 +151,19 @@ fn digest(bytes: &[u8]) -> String {
 fn read_profiles(config: &Config) -> Result<Profiles, ConfigFault> {
     let broken = |error: &huitian_codec::ProfileError| ConfigFault::plain(error.to_string());
     let mut profiles = Profiles::builtin().map_err(|error| broken(&error))?;
-    let Some(dir) = &config.profiles else { return Ok(profiles) };
+    let Some(dir) = &config.profiles else {
+        return Ok(profiles);
+    };
     let entries = std::fs::read_dir(dir).map_err(|error| ConfigFault::unreadable(dir, &error))?;
     let mut paths = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| ConfigFault::unreadable(dir, &error))?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
+        let path = entry
+            .map_err(|error| ConfigFault::unreadable(dir, &error))?
+            .path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "toml")
+        {
             paths.push(path);
         }
     }

@@ -82,7 +82,10 @@ impl Reloader {
         self.asks.send(ask).await.map_err(|error| plain(&error))?;
         durable.await.map_err(|error| plain(&error))?;
         for (key, value) in news.meta {
-            self.store.set_meta(key, value).await.map_err(|error| plain(&error))?;
+            self.store
+                .set_meta(key, value)
+                .await
+                .map_err(|error| plain(&error))?;
         }
         self.board.set_inventory(Arc::clone(&plan.inventory));
         self.names.send_replace(plan.inventory);
@@ -93,6 +96,8 @@ impl Reloader {
     fn times(&self) -> Vec<Option<SystemTime>> {
         let inventory = FILES.iter().map(|file| self.config.inventory.join(file));
         let files = self.config.file.iter().cloned().chain(inventory);
-        files.map(|path: PathBuf| std::fs::metadata(path).ok()?.modified().ok()).collect()
+        files
+            .map(|path: PathBuf| std::fs::metadata(path).ok()?.modified().ok())
+            .collect()
     }
 }

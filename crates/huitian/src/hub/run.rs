@@ -24,7 +24,7 @@ use super::tell::Teller;
 use super::tick::Ticker;
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
-use crate::demo::{Demo, DemoError, Ways};
+use crate::demo::{Demo, DemoError, DemoRun, Ways};
 use crate::metrics::Metrics;
 use crate::source::Stored;
 
@@ -74,17 +74,29 @@ impl From<PlanFaults> for HubError {
 /// # Errors
 /// [`HubError`].
 pub async fn run(config: Config, flags: Overrides) -> Result<(), HubError> {
-    let demo = config.demo.as_ref().map(|demo| Demo::prepare(demo, &config)).transpose()?;
+    let demo = config
+        .demo
+        .as_ref()
+        .map(|demo| Demo::prepare(demo, &config))
+        .transpose()?;
     let plan = Plan::load(&config)?;
     let store = open_store(&config)?;
     let clock = Clock::at_speed(config.demo.as_ref().map_or(1, |demo| demo.speed));
     let metrics = Arc::new(Metrics::new());
     let board = board(&config, &plan, clock.now());
     let (stop, stopped) = watch::channel(false);
-    let mut tasks: JoinSet<Result<(), HubError>> = JoinSet::new();
-    serve(&config, &store, &board, &metrics, &mut tasks, stopped.clone())?;
-    let hub = Hub { config, flags, plan, store, clock, metrics, board, stop, stopped };
-    hub.run(demo, tasks).await
+    let hub = Hub {
+        config,
+        flags,
+        plan,
+        store,
+        clock,
+        metrics,
+        board,
+        stop,
+        stopped,
+    };
+    hub.run(demo).await
 }
 
 fn open_store(config: &Config) -> Result<Sqlite, StoreError> {
@@ -124,31 +136,10 @@ fn board(config: &Config, plan: &Plan, now: UtcMs) -> Board {
 
 /// Says on the page and at `/readyz` why the hub does not serve yet.
 pub fn not_ready(board: &Board, reason: &str) {
-    board.set_health(Health { not_ready: vec![reason.to_owned()], ..Health::default() });
-}
-
-fn serve(
-    config: &Config,
-    store: &Sqlite,
-    board: &Board,
-    metrics: &Arc<Metrics>,
-    tasks: &mut JoinSet<Result<(), HubError>>,
-    stopped: watch::Receiver<bool>,
-) -> Result<(), HubError> {
-    let text = Arc::clone(metrics);
-    let console = Console::bind(
-        ConsoleConfig {
-            http: config.http,
-            zone: DISTRICT_ZONE.to_owned(),
-            metrics: Arc::new(move || text.text()),
-            limits: Limits::default(),
-        },
-        Arc::new(Stored(store.clone())),
-        board.clone(),
-    )?;
-    info!(url = %format!("http://{}", console.local_addr()?), "console");
-    tasks.spawn(async move { console.serve(stopped).await.map_err(HubError::from) });
-    Ok(())
+    board.set_health(Health {
+        not_ready: vec![reason.to_owned()],
+        ..Health::default()
+    });
 }
 
 /// All that the hub's parts share.
@@ -164,13 +155,14 @@ struct Hub {
     stopped: watch::Receiver<bool>,
 }
 
+/// What runs until the stop.
+type Tasks = JoinSet<Result<(), HubError>>;
+
 impl Hub {
-    async fn run(
-        self,
-        demo: Option<Demo>,
-        mut tasks: JoinSet<Result<(), HubError>>,
-    ) -> Result<(), HubError> {
+    async fn run(self, demo: Option<Demo>) -> Result<(), HubError> {
         let signalled = signals()?;
+        let mut tasks: Tasks = JoinSet::new();
+        self.serve(&mut tasks)?;
         let (driver, recovered) = Driver::recover(self.store.clone()).await?;
         self.load_board()?;
         self.board.set_progress(None);
@@ -183,16 +175,26 @@ impl Hub {
         let appender = self.appender(&driver, engines)?;
         let (quiet, appending) = watch::channel(false);
         let appended = tokio::spawn(appender.run(asked, appending));
-        let driven = tokio::spawn(drive(driver, groups, Drive {
-            board: self.board.clone(),
-            metrics: Arc::clone(&self.metrics),
-            commits,
-            clock: self.clock.clone(),
-        }, recovered));
+        let driven = tokio::spawn(drive(
+            driver,
+            groups,
+            Drive {
+                board: self.board.clone(),
+                metrics: Arc::clone(&self.metrics),
+                commits,
+                clock: self.clock.clone(),
+            },
+            recovered,
+        ));
         self.tell_news(&asks).await?;
         self.sinks(&mut tasks, &committed, &named).await?;
         let intakes = Intakes::open(&self.config, &asks).await?;
-        self.live(demo, &asks, &intakes, last_tick, names, &mut tasks);
+        let end = LogEnd {
+            broker: intakes.broker_addr(),
+            last_tick,
+        };
+        let demo = demo.map(|demo| self.demo_run(demo, &asks, end));
+        self.live(demo, &asks, names, &mut tasks);
         let ended = self.wait(signalled, appended, &mut tasks).await;
         info!("stopping");
         // In order: nothing more comes in, what came in is stored, engines reach it and save.
@@ -201,7 +203,9 @@ impl Hub {
             intakes.stop().await;
             quiet.send_replace(true);
             drop(asks);
-            let driven = driven.await.map_err(|error| HubError::Other(error.to_string()))?;
+            let driven = driven
+                .await
+                .map_err(|error| HubError::Other(error.to_string()))?;
             while let Some(task) = tasks.join_next().await {
                 task.map_err(|error| HubError::Other(error.to_string()))??;
             }
@@ -218,12 +222,31 @@ impl Hub {
         }
     }
 
+    /// Serves the pages, which answer at once and show how far the start has come.
+    fn serve(&self, tasks: &mut Tasks) -> Result<(), HubError> {
+        let text = Arc::clone(&self.metrics);
+        let console = Console::bind(
+            ConsoleConfig {
+                http: self.config.http,
+                zone: DISTRICT_ZONE.to_owned(),
+                metrics: Arc::new(move || text.text()),
+                limits: Limits::default(),
+            },
+            Arc::new(Stored(self.store.clone())),
+            self.board.clone(),
+        )?;
+        info!(url = %format!("http://{}", console.local_addr()?), "console");
+        let stopped = self.stopped.clone();
+        tasks.spawn(async move { console.serve(stopped).await.map_err(HubError::from) });
+        Ok(())
+    }
+
     /// Waits for a reason to stop.
     async fn wait(
         &self,
         signalled: oneshot::Receiver<()>,
         appended: tokio::task::JoinHandle<Result<(), StoreError>>,
-        tasks: &mut JoinSet<Result<(), HubError>>,
+        tasks: &mut Tasks,
     ) -> Result<(), HubError> {
         let other = |error: tokio::task::JoinError| HubError::Other(error.to_string());
         tokio::pin!(signalled);
@@ -238,7 +261,11 @@ impl Hub {
     }
 
     fn load_board(&self) -> Result<(), HubError> {
-        let query = AlertQuery { state: None, site: None, limit: ALERTS_LOADED };
+        let query = AlertQuery {
+            state: None,
+            site: None,
+            limit: ALERTS_LOADED,
+        };
         self.board.load(
             self.store.currents()?,
             self.store.alerts(&query)?,
@@ -253,10 +280,18 @@ impl Hub {
         engines: mpsc::Sender<Vec<Placed>>,
     ) -> Result<Appender, HubError> {
         let edge = EdgeId::new("local").map_err(|error| HubError::Other(error.to_string()))?;
-        let (epoch, next) = driver.numbering(&edge).unwrap_or((random_epoch(), [].into()));
-        let intake =
-            Intake::new(Arc::clone(&self.plan.inventory), Arc::clone(&self.plan.profiles));
-        let faster = self.config.demo.as_ref().is_some_and(|demo| demo.speed != 1);
+        let (epoch, next) = driver
+            .numbering(&edge)
+            .unwrap_or((random_epoch(), [].into()));
+        let intake = Intake::new(
+            Arc::clone(&self.plan.inventory),
+            Arc::clone(&self.plan.profiles),
+        );
+        let faster = self
+            .config
+            .demo
+            .as_ref()
+            .is_some_and(|demo| demo.speed != 1);
         Ok(Appender {
             store: self.store.clone(),
             ticked: intake.partitions(),
@@ -278,7 +313,9 @@ impl Hub {
         }
         let (asker, durable) = oneshot::channel();
         if asks.send(Ask::Records(records, asker)).await.is_err() || durable.await.is_err() {
-            return Err(HubError::Other("the appender ended before it began".to_owned()));
+            return Err(HubError::Other(
+                "the appender ended before it began".to_owned(),
+            ));
         }
         for (key, value) in meta {
             self.store.set_meta(key, value).await?;
@@ -288,19 +325,26 @@ impl Hub {
 
     async fn sinks(
         &self,
-        tasks: &mut JoinSet<Result<(), HubError>>,
+        tasks: &mut Tasks,
         committed: &watch::Receiver<u64>,
         named: &watch::Receiver<Arc<huitian_model::Inventory>>,
     ) -> Result<(), HubError> {
         if let Some(influx) = &self.config.influx {
             let metrics = Arc::clone(&self.metrics);
             let sink = InfluxSink::new(influx, self.store.clone(), metrics).await;
-            let run = sink.map_err(HubError::Other)?.run(committed.clone(), self.stopped.clone());
+            let run = sink
+                .map_err(HubError::Other)?
+                .run(committed.clone(), self.stopped.clone());
             tasks.spawn(async move { run.await.map_err(HubError::from) });
         }
         if let Some(webhook) = &self.config.webhook {
-            let secret = webhook.secret.as_ref().map(|secret| Secret::parse(&secret.0));
-            let secret = secret.transpose().map_err(|e| HubError::Other(e.to_string()))?;
+            let secret = webhook
+                .secret
+                .as_ref()
+                .map(|secret| Secret::parse(&secret.0));
+            let secret = secret
+                .transpose()
+                .map_err(|e| HubError::Other(e.to_string()))?;
             let teller = Teller {
                 store: self.store.clone(),
                 webhook: Webhook::new(webhook.url.clone(), secret).map_err(HubError::Other)?,
@@ -313,15 +357,30 @@ impl Hub {
         Ok(())
     }
 
+    /// The demo with all that it needs to run.
+    fn demo_run(&self, demo: Demo, asks: &mpsc::Sender<Ask>, log: LogEnd) -> DemoRun {
+        let intake = Intake::new(
+            Arc::clone(&self.plan.inventory),
+            Arc::clone(&self.plan.profiles),
+        );
+        demo.into_run(Ways {
+            board: self.board.clone(),
+            store: self.store.clone(),
+            asks: asks.clone(),
+            intake: Arc::new(intake),
+            clock: self.clock.clone(),
+            broker: log.broker,
+            last_tick: log.last_tick,
+        })
+    }
+
     /// Lives the demo's past, then lets time run.
     fn live(
         &self,
-        demo: Option<Demo>,
+        past: Option<DemoRun>,
         asks: &mpsc::Sender<Ask>,
-        intakes: &Intakes,
-        last_tick: Option<UtcMs>,
         names: watch::Sender<Arc<huitian_model::Inventory>>,
-        tasks: &mut JoinSet<Result<(), HubError>>,
+        tasks: &mut Tasks,
     ) {
         let ticker = Ticker {
             asks: asks.clone(),
@@ -339,18 +398,6 @@ impl Hub {
             names,
         };
         let stopped = self.stopped.clone();
-        let intake = Intake::new(Arc::clone(&self.plan.inventory), Arc::clone(&self.plan.profiles));
-        let past = demo.map(|demo| {
-            demo.into_run(Ways {
-                board: self.board.clone(),
-                store: self.store.clone(),
-                asks: asks.clone(),
-                intake: Arc::new(intake),
-                clock: self.clock.clone(),
-                broker: intakes.broker_addr(),
-                last_tick,
-            })
-        });
         tasks.spawn(async move {
             let live = match past {
                 None => None,
@@ -371,6 +418,13 @@ impl Hub {
             Ok(published?)
         });
     }
+}
+
+/// What the demo must know of log and broker.
+#[derive(Clone, Copy)]
+struct LogEnd {
+    broker: Option<std::net::SocketAddr>,
+    last_tick: Option<UtcMs>,
 }
 
 /// Longest time between the signal and the end (promises D20: 5 s).
@@ -409,7 +463,10 @@ async fn drive<B: huitian_store::Backend>(
     let mut taken = Vec::new();
     while groups.recv_many(&mut taken, GROUPS_MAX).await > 0 {
         let records: Vec<Placed> = taken.drain(..).flatten().collect();
-        let readings = records.iter().map(|(_, _, record)| readings_of(record)).sum();
+        let readings = records
+            .iter()
+            .map(|(_, _, record)| readings_of(record))
+            .sum();
         let commits = driver.apply(&records).await?;
         drive.metrics.applied.inc_by(readings);
         drive.show(&commits);

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use huitian_model::{AlertRow, AssetKind, Bilingual, Inventory};
-use huitian_notify::{
-    ATTEMPTS_MAX, DeliveryError, Names, Webhook, message, retry_after_ms,
-};
+use huitian_notify::{ATTEMPTS_MAX, DeliveryError, Names, Webhook, message, retry_after_ms};
 use huitian_store::{OutboxItem, Sqlite, StoreError};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
@@ -83,17 +81,27 @@ impl Teller {
         let message = message(&item.alert, &names);
         match self.webhook.deliver(&message, self.clock.now()).await {
             Ok(()) => {
-                info!(alert = message.id, attempts = item.attempts + 1, "told by webhook");
+                info!(
+                    alert = message.id,
+                    attempts = item.attempts + 1,
+                    "told by webhook"
+                );
                 self.store.outbox_done(item.id, self.clock.now()).await
             }
             Err(DeliveryError::Again(reason)) if item.attempts + 1 < ATTEMPTS_MAX => {
                 let wait_ms = retry_after_ms(item.attempts + 1, jitter());
-                warn!(alert = message.id, reason, wait_ms, "webhook did not take it: trying again");
+                warn!(
+                    alert = message.id,
+                    reason, wait_ms, "webhook did not take it: trying again"
+                );
                 let next = self.clock.now().plus(wait_ms);
                 self.store.outbox_retry(item.id, next, &reason).await
             }
             Err(DeliveryError::Again(reason) | DeliveryError::Never(reason)) => {
-                error!(alert = message.id, reason, "undelivered: nobody was told of this alert");
+                error!(
+                    alert = message.id,
+                    reason, "undelivered: nobody was told of this alert"
+                );
                 self.store.outbox_undeliverable(item.id, &reason).await
             }
         }
@@ -107,10 +115,15 @@ fn jitter() -> u64 {
 
 fn names(inventory: &Inventory, alert: &AlertRow) -> Names {
     let id = &alert.id;
-    let unnamed = |id: &str| Bilingual { zh: id.to_owned(), en: id.to_owned() };
+    let unnamed = |id: &str| Bilingual {
+        zh: id.to_owned(),
+        en: id.to_owned(),
+    };
     let site = inventory.sites.get(&id.site);
     let facility = site.and_then(|site| site.facilities.get(&id.facility));
-    let asset = facility.zip(id.asset.as_ref()).and_then(|(f, asset)| f.assets.get(asset));
+    let asset = facility
+        .zip(id.asset.as_ref())
+        .and_then(|(f, asset)| f.assets.get(asset));
     Names {
         site: site.map_or_else(|| unnamed(id.site.as_str()), |site| site.name.clone()),
         facility: facility.map_or_else(|| unnamed(id.facility.as_str()), |f| f.name.clone()),

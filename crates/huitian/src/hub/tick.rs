@@ -77,9 +77,14 @@ impl Ticker {
                 Ok(done) => {
                     let removed = done.records + done.commits + done.windows + done.others;
                     if removed > 0 {
-                        info!(records = done.records, commits = done.commits,
-                            windows = done.windows, others = done.others,
-                            at_quota = done.at_quota, "removed what is past retention");
+                        info!(
+                            records = done.records,
+                            commits = done.commits,
+                            windows = done.windows,
+                            others = done.others,
+                            at_quota = done.at_quota,
+                            "removed what is past retention"
+                        );
                     }
                     if !done.more {
                         break;

@@ -130,6 +130,7 @@ impl<'a> Loader<'a> {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of all takers of rows")]
     fn site(&mut self, row: SiteRow) -> Result<String, String> {
         let subject = format!("site {}", row.id);
         let site = Site {
@@ -276,13 +277,11 @@ fn line_span(text: &str, position: Option<&csv::Position>) -> Range<usize> {
 
 /// What is wrong with a row, without the reader's own numbering of lines.
 fn csv_message(error: &csv::Error) -> String {
-    match error.kind() {
-        csv::ErrorKind::Deserialize { err, .. } => {
-            let field = err
-                .field()
-                .map_or_else(String::new, |n| format!("column {}: ", n + 1));
-            format!("{field}{}", err.kind())
-        }
-        _ => error.to_string(),
+    if let csv::ErrorKind::Deserialize { err, .. } = error.kind() {
+        let field = err
+            .field()
+            .map_or_else(String::new, |n| format!("column {}: ", n + 1));
+        return format!("{field}{}", err.kind());
     }
+    error.to_string()
 }
