@@ -1,0 +1,278 @@
+//! Frames: numbers that were seen, checks in their order, and the way of a reading into its
+//! channel's history and its facility's timelines.
+
+use huitian_model::{
+    ChannelRef, Evidence, Frame, HeldReading, Measurement, Output, Quantity, Reading, Reason,
+    Sample, Settings, UtcMs,
+};
+
+use crate::channel::{Channel, Role};
+use crate::device::Device;
+use crate::engine::Engine;
+use crate::facility::Kind;
+use crate::finding::Bounds;
+use crate::history::Fate;
+use crate::kept::{Kept, day_of, level};
+use crate::tick::alert_id;
+
+/// A channel of a frame, resolved once.
+#[derive(Clone, Copy)]
+struct Resolved {
+    device: u32,
+    channel: Option<u32>,
+}
+
+/// Why a reading may not be applied, by the checks in their order.
+fn reason_to_hold(
+    reading: &Reading,
+    quantity: Option<Quantity>,
+    now: Option<UtcMs>,
+    settings: &Settings,
+) -> Option<Reason> {
+    let Some(quantity) = quantity else {
+        return Some(Reason::QuarantinedUnknown);
+    };
+    let is_late = |now: UtcMs| reading.at < now.minus(settings.lateness_ms);
+    if reading.sample.quantity() != quantity || is_out_of_range(reading.sample) {
+        Some(Reason::QuarantinedRange)
+    } else if reading.at > reading.received_at.plus(settings.future_guard_ms) {
+        Some(Reason::QuarantinedFuture)
+    } else if now.is_some_and(is_late) {
+        Some(Reason::Late)
+    } else {
+        None
+    }
+}
+
+/// Whether a value lies outside its quantity's range. All other ranges are those of their types.
+fn is_out_of_range(sample: Sample) -> bool {
+    matches!(sample.value(), Some(Measurement::Battery(101..)))
+}
+
+impl Engine {
+    /// Takes in a frame.
+    pub(crate) fn on_frame(&mut self, frame: &Frame, out: &mut Vec<Output>) {
+        let Some(settings) = self.settings.clone() else {
+            return;
+        };
+        let edge = self.edges.index(&frame.edge);
+        let length = u64::try_from(frame.readings.len()).unwrap_or(u64::MAX);
+        let first_new = self
+            .edges
+            .advance(edge, frame.epoch, frame.first_n.saturating_add(length));
+        let names: Vec<Resolved> = frame
+            .channels
+            .iter()
+            .map(|name| self.resolve(name))
+            .collect();
+        for (n, (index, reading)) in (frame.first_n..=u64::MAX).zip(&frame.readings) {
+            let place = usize::try_from(*index).unwrap_or(usize::MAX);
+            let (Some(resolved), Some(name)) = (names.get(place), frame.channels.get(place)) else {
+                // A frame whose reading names no channel cannot be built by an edge of ours.
+                continue;
+            };
+            let is_new = n >= first_new;
+            let held = self.on_reading((*resolved, is_new), edge, reading, &settings, out);
+            if let Some(reason) = held.filter(|_| is_new) {
+                out.push(Output::Held(HeldReading {
+                    channel: name.clone(),
+                    number: (frame.edge.clone(), frame.epoch, n),
+                    reading: *reading,
+                    reason,
+                }));
+            }
+        }
+    }
+
+    fn resolve(&mut self, name: &ChannelRef) -> Resolved {
+        let device = self.device_of(&name.device);
+        let channels = self
+            .devices
+            .get(device)
+            .map(|device| device.channels.as_slice());
+        let mut channels = channels.unwrap_or_default().iter();
+        let channel = channels.find(|(known, _)| *known == name.channel);
+        Resolved {
+            device,
+            channel: channel.map(|(_, index)| *index),
+        }
+    }
+
+    /// The index of a device; a device that is met for the first time gets one.
+    pub(crate) fn device_of(&mut self, id: &huitian_model::DeviceId) -> u32 {
+        if let Some(index) = self.device_index.get(id) {
+            return *index;
+        }
+        let index = self.devices.push(Device::new(id.clone()));
+        self.device_index.insert(id.clone(), index);
+        index
+    }
+
+    /// Takes in one reading; returns why it is held, if it is.
+    fn on_reading(
+        &mut self,
+        (resolved, is_new): (Resolved, bool),
+        edge: u16,
+        reading: &Reading,
+        settings: &Settings,
+        out: &mut Vec<Output>,
+    ) -> Option<Reason> {
+        let device = self.devices.get_mut(resolved.device)?;
+        if !device.is_listed {
+            device.is_listed = true;
+            self.account_news.push(resolved.device);
+        }
+        let day = day_of(reading.received_at);
+        if !is_new {
+            device.count(edge, day, Some(Reason::Duplicate));
+            return None;
+        }
+        let channel = resolved
+            .channel
+            .and_then(|channel| self.channels.get_mut(channel));
+        let quantity = channel.as_ref().map(|channel| channel.quantity);
+        let reason = reason_to_hold(reading, quantity, self.now, settings);
+        let (Some(channel), None) = (channel, reason) else {
+            device.count(edge, day, reason);
+            return reason;
+        };
+        let kept = Kept::new(reading, edge);
+        let fate = channel.history.offer(kept, channel.quantity);
+        match fate {
+            Fate::Duplicate => {
+                device.count(edge, day, Some(Reason::Duplicate));
+                return None;
+            }
+            Fate::Beaten => {
+                device.count(edge, day, Some(Reason::Superseded));
+                return None;
+            }
+            Fate::Replaced(_, old) => {
+                device.count(edge, day, None);
+                device.supersede(old.edge, old.day);
+            }
+            Fate::Inserted(_) => device.count(edge, day, None),
+        }
+        device.hear(reading.at, reading.received_at);
+        if let Sample::Good(Measurement::Battery(percent)) = reading.sample
+            && channel
+                .history
+                .newest()
+                .is_some_and(|newest| newest.at == reading.at)
+        {
+            device.health.battery = Some(percent);
+        }
+        if let Some(channel) = resolved.channel {
+            self.on_applied(channel, &kept, fate, settings, out);
+        }
+        None
+    }
+
+    /// Brings everything in step with a reading that was applied.
+    fn on_applied(
+        &mut self,
+        index: u32,
+        kept: &Kept,
+        fate: Fate,
+        settings: &Settings,
+        out: &mut Vec<Output>,
+    ) {
+        let Some(channel) = self.channels.get_mut(index) else {
+            return;
+        };
+        let Some(facility) = self.facilities.get_mut(channel.facility) else {
+            return;
+        };
+        facility.is_touched = true;
+        facility.newest_at = facility.newest_at.max(Some(kept.at));
+        facility.book.mark(kept.at);
+        let is_newest = channel
+            .history
+            .newest()
+            .is_some_and(|newest| newest.at == kept.at);
+        if is_newest {
+            facility.holds_until(kept.at.plus(channel.valid_for_ms));
+        }
+        if matches!(channel.role, Role::Other) {
+            return;
+        }
+        let capacity = facility.capacity();
+        if let Some(timeline) = facility.timeline(&channel.role) {
+            channel.draw(fate, capacity, timeline);
+        }
+        channel.note(fate);
+        if !channel.is_listed {
+            channel.is_listed = true;
+            facility.to_derive.push(index);
+        }
+        note_run(channel, kept, capacity, settings);
+        if is_newest {
+            self.watch_bin(index, settings, out);
+        }
+    }
+
+    /// Looks at the overflow rule of a bin whose newest reading is new.
+    fn watch_bin(&mut self, index: u32, settings: &Settings, out: &mut Vec<Output>) {
+        let Some(channel) = self.channels.get(index) else {
+            return;
+        };
+        let Role::Bin { bin, geometry, .. } = &channel.role else {
+            return;
+        };
+        let Some(facility) = self.facilities.get_mut(channel.facility) else {
+            return;
+        };
+        let (Some(newest), Kind::Station(bins)) = (channel.history.newest(), &mut facility.kind)
+        else {
+            return;
+        };
+        let place = usize::try_from(*bin).unwrap_or(usize::MAX);
+        let Some(bin) = bins.get_mut(place) else {
+            return;
+        };
+        if !newest.has_value() {
+            // Only ticks judge evidence.
+            return;
+        }
+        let now = self.now.unwrap_or(newest.at);
+        let is_fresh = now < newest.at.plus(channel.valid_for_ms);
+        let fill = level(geometry.hundredths(newest));
+        if !bin.watch.is_open() && (fill < settings.overflow.on || !is_fresh) {
+            return;
+        }
+        let view = crate::overflow::View {
+            rule: &settings.overflow,
+            settings_version: self.settings_version,
+            now,
+            newest: Some((newest.at, fill)),
+            evidence: if is_fresh {
+                Evidence::Fresh
+            } else {
+                Evidence::StaleSince(newest.at.plus(channel.valid_for_ms))
+            },
+        };
+        let (site, id, asset) = (&facility.site, &facility.id, &bin.asset);
+        let identify = |at| alert_id(&settings.overflow, (site, id, asset), at);
+        let mut rows = Vec::new();
+        bin.watch.look(&view, identify, &mut rows);
+        out.extend(rows.into_iter().map(Output::Alert));
+    }
+}
+
+/// Follows the odd runs of a count.
+fn note_run(channel: &mut Channel, kept: &Kept, capacity: i64, settings: &Settings) {
+    let in_use = channel.level(kept, capacity).in_use;
+    if let Role::Counted { runs, .. } = &mut channel.role
+        && kept.has_value()
+    {
+        let frozen_after_ms = settings.frozen_after_ms;
+        runs.note(
+            kept.at,
+            in_use,
+            Bounds {
+                capacity,
+                frozen_after_ms,
+            },
+        );
+    }
+}

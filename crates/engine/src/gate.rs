@@ -1,0 +1,157 @@
+//! A gate's cumulative counter: vehicles between consecutive values in event time.
+
+use huitian_model::UtcMs;
+use serde::{Deserialize, Serialize};
+
+use crate::kept::Kept;
+
+/// The greatest step that a counter plausibly makes at a wrap or after a reset, vehicles: a gate
+/// lets one vehicle through in 3 s, so 1,000 are 50 minutes without a pause.
+pub const PLAUSIBLE: i64 = 1_000;
+
+/// Vehicles between two values. A decrease is a wrap at 8, 16 or 32 bits where both the rest up
+/// to the wrap and the whole step are plausible; else it is a reset, and the new value counts
+/// where it is plausible.
+pub fn step(before: u32, value: u32) -> i64 {
+    let (before, value) = (i64::from(before), i64::from(value));
+    if value >= before {
+        return value - before;
+    }
+    for bits in [8, 16, 32] {
+        let to_wrap = (1_i64 << bits) - before;
+        if (1..=PLAUSIBLE).contains(&to_wrap) && value + to_wrap <= PLAUSIBLE {
+            return value + to_wrap;
+        }
+    }
+    if value <= PLAUSIBLE { value } else { 0 }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+struct Passed {
+    at: UtcMs,
+    /// Vehicles between the value before and this one.
+    vehicles: i64,
+    /// Vehicles up to and with this one.
+    total: i64,
+}
+
+/// Vehicles that passed a gate one way.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Counter {
+    base: Option<u32>,
+    base_total: i64,
+    last: Option<u32>,
+    passed: Vec<Passed>,
+}
+
+/// A difference of what a counter says: so many vehicles more (or less) at an instant.
+pub type Difference = (UtcMs, i64);
+
+impl Counter {
+    /// Takes in further readings in event time.
+    pub fn advance(&mut self, samples: &[Kept]) -> Vec<Difference> {
+        let first = self.passed.len();
+        for kept in samples.iter().filter(|kept| kept.has_value()) {
+            let value = kept.unsigned();
+            let Some(before) = self.last.replace(value) else {
+                continue;
+            };
+            let vehicles = step(before, value);
+            if vehicles > 0 {
+                let total = self.total().wrapping_add(vehicles);
+                self.passed.push(Passed {
+                    at: kept.at,
+                    vehicles,
+                    total,
+                });
+            }
+        }
+        let new = self.passed.get(first..).unwrap_or_default();
+        new.iter()
+            .map(|passed| (passed.at, passed.vehicles))
+            .collect()
+    }
+
+    /// Computes all anew from all readings that are kept; returns what differs.
+    pub fn again(&mut self, samples: &[Kept]) -> Vec<Difference> {
+        let old = std::mem::take(&mut self.passed);
+        self.last = self.base;
+        let new = self.advance(samples);
+        let old: Vec<Difference> = old.iter().map(|one| (one.at, one.vehicles)).collect();
+        let same_head = old.iter().zip(&new).take_while(|(a, b)| a == b).count();
+        let shorter = old.len().min(new.len()) - same_head;
+        let tails = old.iter().rev().zip(new.iter().rev()).take(shorter);
+        let same_tail = tails.take_while(|(a, b)| a == b).count();
+        let changed = |all: &[Difference], sign: i64| -> Vec<Difference> {
+            let middle = all
+                .get(same_head..all.len() - same_tail)
+                .unwrap_or_default();
+            middle
+                .iter()
+                .map(|(at, vehicles)| (*at, sign * vehicles))
+                .collect()
+        };
+        let mut differences = changed(&old, -1);
+        differences.extend(changed(&new, 1));
+        differences
+    }
+
+    /// Vehicles before the oldest kept reading.
+    pub const fn base_total(&self) -> i64 {
+        self.base_total
+    }
+
+    /// Takes back all that the kept readings led to.
+    pub fn begin_again(&mut self) {
+        self.last = self.base;
+        self.passed.clear();
+    }
+
+    fn total(&self) -> i64 {
+        self.passed
+            .last()
+            .map_or(self.base_total, |passed| passed.total)
+    }
+
+    /// Vehicles since counting began, before an instant.
+    pub fn before(&self, at: UtcMs) -> i64 {
+        let place = self.passed.partition_point(|passed| passed.at < at);
+        let last = place.checked_sub(1).and_then(|last| self.passed.get(last));
+        last.map_or(self.base_total, |passed| passed.total)
+    }
+
+    /// Forgets what the given oldest readings led to, keeping where they lead.
+    pub fn forget(&mut self, samples: &[Kept]) {
+        for kept in samples.iter().filter(|kept| kept.has_value()) {
+            self.base = Some(kept.unsigned());
+        }
+        let Some(last) = samples.last() else { return };
+        let old = self.passed.partition_point(|passed| passed.at <= last.at);
+        self.base_total = self.before(last.at.plus(1));
+        self.passed.drain(..old);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::step;
+
+    #[test]
+    fn a_decrease_is_a_wrap_only_where_it_is_plausible() {
+        let cases = [
+            (5, 9, 4),
+            (250, 3, 9),
+            (65_530, 4, 10),
+            (u32::MAX, 0, 1),
+            (200, 30, 86),
+            (500, 20, 20),
+            (500, 0, 0),
+            (3_000_000_000, 2_000, 0),
+            (3_000, 900, 900),
+            (65_000, 900, 900),
+        ];
+        for (before, value, vehicles) in cases {
+            assert_eq!(step(before, value), vehicles, "{before} -> {value}");
+        }
+    }
+}
