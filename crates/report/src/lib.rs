@@ -12,6 +12,7 @@ mod number;
 mod pattern;
 mod row;
 mod source;
+mod sqlite;
 
 pub use number::{float, whole};
 pub use pattern::{HourOfWeek, Zone};
