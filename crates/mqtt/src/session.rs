@@ -153,19 +153,20 @@ impl Driver {
         let mut backoff = Backoff::new();
         loop {
             let subscribed_before = self.subscribed;
-            let Err(lost) = self.one_connection().await else {
-                return;
-            };
+            let ended = self.one_connection().await;
+            self.status.send_modify(|status| {
+                status.connected = false;
+                if let Err(lost) = &ended {
+                    status.last_error = Some(lost.to_string());
+                }
+            });
+            let Err(lost) = ended else { return };
             if self.subscribed > subscribed_before {
                 backoff.reset();
             }
             let wait = backoff.wait();
             let client_id = &*self.client_id;
             tracing::warn!(client_id, %lost, ?wait, "the connection to the broker has ended");
-            self.status.send_modify(|status| {
-                status.connected = false;
-                status.last_error = Some(lost.to_string());
-            });
             if matches!(lost, Lost::IntakeGone) {
                 return;
             }
@@ -189,23 +190,25 @@ impl Driver {
             rest,
         };
         let mut stopped = self.stopped.clone();
-        tokio::select! {
-            lost = self.receive(&client, &mut events, &owe) => return Err(lost),
-            lost = acknowledge(&client, &mut debt) => {
-                // The sender lives as long as the reception, so that this is never the end of it.
-                return Err(lost.err().unwrap_or(Lost::Requests));
-            }
-            () = until_stopped(&mut stopped) => {}
-        }
+        let ended = tokio::select! {
+            lost = self.receive(&client, &mut events, &owe) => Err(lost),
+            lost = acknowledge(&client, &mut debt) => lost,
+            () = until_stopped(&mut stopped) => Ok(()),
+        };
         drop(owe);
-        if timeout(STOP_MAX, farewell(&client, &mut events, &mut debt))
+        let unsettled = match &ended {
+            Ok(()) => Some(&mut debt),
+            // What was acknowledged before still goes out; what comes after would be out of order.
+            Err(Lost::NotKept) => None,
+            Err(_) => return ended,
+        };
+        if timeout(STOP_MAX, farewell(&client, &mut events, unsettled))
             .await
             .is_err()
         {
             tracing::debug!("the broker or the intake was slow to part");
         }
-        self.status.send_modify(|status| status.connected = false);
-        Ok(())
+        ended
     }
 
     fn options(&self) -> MqttOptions {
@@ -342,21 +345,27 @@ async fn acknowledge(client: &AsyncClient, debt: &mut Debt) -> Result<(), Lost> 
 }
 
 /// Settles the debt, then says DISCONNECT. Messages that still come are left for the next time.
-async fn farewell(client: &AsyncClient, events: &mut EventLoop, debt: &mut Debt) {
+async fn farewell(client: &AsyncClient, events: &mut EventLoop, debt: Option<&mut Debt>) {
     let parting = async {
-        acknowledge(client, debt).await?;
+        if let Some(debt) = debt {
+            acknowledge(client, debt).await?;
+        }
         client.disconnect().await.map_err(|_gone| Lost::Requests)
     };
-    let until_sent = async {
+    // The broker closes once it has read our DISCONNECT. Until then its view of what is
+    // acknowledged is behind ours, and a new connection would be sent the rest again.
+    let until_closed = async {
+        let mut is_said = false;
         loop {
             match events.poll().await {
-                Ok(Event::Outgoing(Outgoing::Disconnect)) => return Ok(()),
+                Ok(Event::Outgoing(Outgoing::Disconnect)) => is_said = true,
                 Ok(_) => {}
+                Err(_) if is_said => return Ok(()),
                 Err(error) => return Err(Lost::Connection(error.into())),
             }
         }
     };
-    if let Err(lost) = tokio::try_join!(parting, until_sent) {
+    if let Err(lost) = tokio::try_join!(parting, until_closed) {
         tracing::debug!(%lost, "the connection ended before its DISCONNECT");
     }
 }

@@ -11,7 +11,7 @@ use super::support::{Client, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, ack, next, 
 const QOS1: u8 = 2;
 const QOS2: u8 = 4;
 
-/// Publishes with QoS 1, and tells whether the acknowledgement waited for the intake's answer.
+/// Publishes with `QoS` 1, and tells whether the acknowledgement waited for the intake's answer.
 async fn acknowledgement_waits(
     broker: SocketAddr,
     deliveries: &mut mpsc::Receiver<Delivery>,

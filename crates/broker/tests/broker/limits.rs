@@ -48,11 +48,9 @@ async fn non_loopback_is_refused() {
         .await;
 }
 
-#[tokio::test]
-async fn malformed_packets_close_only_their_connection() {
-    let (broker, mut deliveries) = start().await;
-    let mut good = Client::hello(broker.local_addr(), &Hello::v311("good")).await;
-    let cases: Vec<(&str, u8, Vec<u8>)> = vec![
+/// What is wrong, the reason code that says so, and the bytes.
+fn malformed_packets() -> Vec<(&'static str, u8, Vec<u8>)> {
+    vec![
         ("QoS 3", 0x81, vec![0x36, 5, 0, 1, b't', 0, 1]),
         (
             "remaining length of five bytes",
@@ -111,7 +109,14 @@ async fn malformed_packets_close_only_their_connection() {
         ("a packet only servers send", 0x82, vec![0xD0, 0]),
         ("packet type 0", 0x82, vec![0x00, 0]),
         ("bytes after a PINGREQ", 0x81, vec![0xC0, 1, 0]),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn malformed_packets_close_only_their_connection() {
+    let (broker, mut deliveries) = start().await;
+    let mut good = Client::hello(broker.local_addr(), &Hello::v311("good")).await;
+    let cases = malformed_packets();
     let count = u64::try_from(cases.len()).unwrap();
     for (name, reason, bytes) in cases {
         let mut bad = Client::hello(broker.local_addr(), &Hello::v5("bad")).await;

@@ -1,4 +1,4 @@
-//! Clients written by others: mosquitto's and paho, with both versions and every QoS.
+//! Clients written by others: mosquitto's and paho, with both versions and every `QoS`.
 
 use std::path::Path;
 use std::process::Command;

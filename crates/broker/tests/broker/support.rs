@@ -116,7 +116,7 @@ pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     packet
 }
 
-/// PUBLISH; `flags` are DUP (8), QoS (2 or 4) and retain (1). Without QoS the id is left out.
+/// PUBLISH; `flags` are DUP (8), `QoS` (2 or 4) and retain (1). Without `QoS` the id is left out.
 pub fn publish(level: u8, flags: u8, id: u16, topic: &str, payload: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     text(&mut body, topic.as_bytes());
@@ -223,7 +223,7 @@ impl Client {
         assert_eq!(self.receive().await, Some((first, vec![high, low])));
     }
 
-    /// A PUBLISH to us: first byte, topic and payload (QoS 0, or QoS 1 with its id answered).
+    /// A PUBLISH to us: first byte, topic and payload (`QoS` 0, or `QoS` 1 with its id answered).
     pub async fn expect_publish(&mut self) -> (u8, String, Vec<u8>) {
         let (first, body) = self.receive().await.expect("no PUBLISH");
         assert_eq!(first & 0xF0, 0x30, "not a PUBLISH: {first:#x}");

@@ -1,5 +1,10 @@
 //! Programs of others that tests speak to: found, started, waited for, ended by process id.
 
+#![expect(
+    dead_code,
+    reason = "two test programs share this file, and neither uses all of it"
+)]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -71,6 +76,18 @@ impl Running {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
+    }
+
+    /// Starts a server and waits until it takes connections.
+    pub fn serve(command: &mut Command, port: u16) -> Self {
+        let running = Self::start(command);
+        for _ in 0..2_000 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return running;
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(10));
+        }
+        panic!("no server on port {port} after 20 s");
     }
 
     /// Reads what it prints up to the first line that `is_wanted`.

@@ -1,0 +1,14 @@
+//! The session against a scripted broker that misbehaves, and against a real mosquitto.
+
+#[cfg(test)]
+#[path = "session/mosquitto.rs"]
+mod mosquitto;
+#[cfg(test)]
+#[path = "session/programs.rs"]
+mod programs;
+#[cfg(test)]
+#[path = "session/scripted.rs"]
+mod scripted;
+#[cfg(test)]
+#[path = "session/support.rs"]
+mod support;

@@ -1,0 +1,191 @@
+//! A real mosquitto between the publisher and us.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use huitian_mqtt::{Delivery, Session, SessionConfig, Verdict};
+use tokio::sync::mpsc;
+
+use super::programs::{Running, find, run};
+use super::support::{next, until};
+
+struct Mosquitto {
+    program: PathBuf,
+    publisher: PathBuf,
+    folder: tempfile::TempDir,
+    port: u16,
+    running: Option<Running>,
+}
+
+impl Mosquitto {
+    /// Prepares a mosquitto on a free port. None, with a line that says so, where there is none.
+    fn start() -> Option<Self> {
+        let (program, publisher) = (find("mosquitto")?, find("mosquitto_pub")?);
+        let folder = tempfile::tempdir().unwrap();
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        let store = folder.path().display();
+        let config = format!(
+            "listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest none\n\
+             persistence true\npersistence_location {store}/\nautosave_interval 1\n"
+        );
+        std::fs::write(folder.path().join("mosquitto.conf"), config).unwrap();
+        let mut mosquitto = Self {
+            program,
+            publisher,
+            folder,
+            port,
+            running: None,
+        };
+        drop(free);
+        mosquitto.run();
+        Some(mosquitto)
+    }
+
+    fn run(&mut self) {
+        let config = self.folder.path().join("mosquitto.conf");
+        let mut command = Command::new(&self.program);
+        self.running = Some(Running::serve(command.arg("-c").arg(config), self.port));
+    }
+
+    fn kill(&mut self) {
+        self.running = None;
+    }
+
+    fn session(&self) -> (Session, mpsc::Receiver<Delivery>) {
+        let (inbox, deliveries) = mpsc::channel(100);
+        let config = SessionConfig::new("127.0.0.1", self.port, "hub", &["huitian/#"]);
+        (Session::connect(config, inbox).unwrap(), deliveries)
+    }
+
+    fn publish(&self, arguments: &[&str]) {
+        let port = self.port.to_string();
+        let mut all = vec!["-h", "127.0.0.1", "-p", &port, "-t", "huitian/v1/s/d"];
+        all.extend(arguments);
+        tokio::task::block_in_place(|| run(&self.publisher, &all));
+    }
+
+    fn publish_file(&self, bytes: usize) {
+        let file = self.folder.path().join("payload");
+        std::fs::write(&file, vec![b'x'; bytes]).unwrap();
+        self.publish(&["-q", "1", "-f", path_text(&file)]);
+    }
+}
+
+fn path_text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_qos_arrives_and_qos_2_is_lowered() {
+    let Some(mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    let (session, mut deliveries) = mosquitto.session();
+    until(&mut session.status(), |status| status.connected).await;
+    for (version, qos) in ["mqttv311", "mqttv5"]
+        .into_iter()
+        .flat_map(|v| [(v, "0"), (v, "1"), (v, "2")])
+    {
+        mosquitto.publish(&["-V", version, "-q", qos, "-m", qos]);
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(
+            (delivery.topic.as_str(), &delivery.payload[..]),
+            ("huitian/v1/s/d", qos.as_bytes())
+        );
+        assert_eq!(delivery.qos.level(), qos.parse::<u8>().unwrap().min(1));
+        assert!(!delivery.retain);
+        delivery.answer(Verdict::Durable);
+    }
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unacknowledged_message_comes_again_after_reconnect() {
+    let Some(mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    let (session, mut deliveries) = mosquitto.session();
+    until(&mut session.status(), |status| status.connected).await;
+    for number in ["1", "2", "3"] {
+        mosquitto.publish(&["-q", "1", "-m", number]);
+    }
+    next(&mut deliveries).await.answer(Verdict::Durable);
+    let unkept = next(&mut deliveries).await;
+    let after_it = next(&mut deliveries).await;
+    unkept.answer(Verdict::Retry);
+    after_it.answer(Verdict::Durable);
+    for expected in [b"2", b"3"] {
+        let again = next(&mut deliveries).await;
+        assert_eq!(&again.payload[..], expected);
+        assert_eq!(again.connection, 2);
+        again.answer(Verdict::Durable);
+    }
+    session.stop().await;
+    mosquitto.publish(&["-q", "1", "-m", "while we were away"]);
+    let (session, mut deliveries) = mosquitto.session();
+    assert_eq!(
+        &next(&mut deliveries).await.payload[..],
+        b"while we were away"
+    );
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_megabyte_message_does_not_wedge() {
+    let Some(mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    let (session, mut deliveries) = mosquitto.session();
+    until(&mut session.status(), |status| status.connected).await;
+    for bytes in [1_000_000, 1 << 20, 5_000_000, 10] {
+        mosquitto.publish_file(bytes);
+        let delivery = next(&mut deliveries).await;
+        assert_eq!(delivery.payload.len(), bytes);
+        assert_eq!(delivery.connection, 1, "none of them cost the connection");
+        delivery.answer(Verdict::Durable);
+    }
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_session_comes_back_after_the_broker_was_killed_and_its_store_wiped() {
+    let Some(mut mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    let (session, mut deliveries) = mosquitto.session();
+    let mut status = session.status();
+    until(&mut status, |status| status.connected).await;
+    mosquitto.publish(&["-q", "1", "-m", "before"]);
+    let unanswered = next(&mut deliveries).await;
+    mosquitto.kill();
+    until(&mut status, |status| !status.connected).await;
+    let store = mosquitto.folder.path().join("mosquitto.db");
+    if store.exists() {
+        std::fs::remove_file(store).unwrap();
+    }
+    mosquitto.run();
+    let back = until(&mut status, |status| status.connected).await;
+    assert_eq!(back.reconnects, 1);
+    assert!(
+        !unanswered.answer(Verdict::Durable),
+        "its connection is gone"
+    );
+    mosquitto.publish(&["-q", "1", "-m", "after"]);
+    assert_eq!(&next(&mut deliveries).await.payload[..], b"after");
+    session.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_messages_sent_on_subscribing_are_marked_retained() {
+    let Some(mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    mosquitto.publish(&["-q", "1", "-r", "-m", "old"]);
+    let (_session, mut deliveries) = mosquitto.session();
+    let old = next(&mut deliveries).await;
+    assert!(old.retain);
+    old.answer(Verdict::Durable);
+    mosquitto.publish(&["-q", "1", "-r", "-m", "new"]);
+    assert!(!next(&mut deliveries).await.retain);
+}
