@@ -172,7 +172,7 @@ mod tests {
             end = Some(span.end);
             hours.push(span.ms() / 3_600_000);
         }
-        assert_eq!(hours, [24, 23, 24, 24]);
+        assert_eq!(hours, [24, 24, 23, 24]);
     }
 
     #[test]

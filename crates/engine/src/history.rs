@@ -122,7 +122,7 @@ mod tests {
         for at in 0..100 {
             history.offer(kept(at * 10, None, true), Quantity::Occupied);
         }
-        for at in -5..1_010 {
+        for at in -5_i64..1_010 {
             let expected = usize::try_from((at + 9).div_euclid(10).clamp(0, 100)).unwrap();
             assert_eq!(history.before(UtcMs(at)), expected, "at {at}");
         }
