@@ -16,7 +16,8 @@ use std::time::Instant;
 use huitian_codec::{Opened, Profiles, Refusal, open};
 use huitian_model::Quantity;
 
-/// Messages per figure: enough for some tenths of a second.
+/// Messages per figure: enough for some tenths of a second. Another number may be given on the
+/// command line, such as a small one to count instructions.
 const MESSAGES: u32 = 200_000;
 
 const PLAIN: &str = r#"{"at":1795406400000,"seq":17,"readings":{"occupied":true,"battery":92}}"#;
@@ -40,9 +41,11 @@ fn samples(profiles: &Profiles, topic: &str, payload: &[u8], id: &str) -> Result
 
 fn measure(name: &str, topic: &str, payload: &str, id: &str) {
     let profiles = Profiles::builtin().expect("the built-in profiles are sound");
+    let given = std::env::args().find_map(|argument| argument.parse().ok());
+    let messages = given.unwrap_or(MESSAGES).max(1);
     let start = Instant::now();
     let mut sum = 0;
-    for _ in 0..MESSAGES {
+    for _ in 0..messages {
         let found = samples(
             &profiles,
             black_box(topic),
@@ -51,7 +54,7 @@ fn measure(name: &str, topic: &str, payload: &str, id: &str) {
         );
         sum += found.expect("the message is sound");
     }
-    let each = start.elapsed() / MESSAGES;
+    let each = start.elapsed() / messages;
     let bytes = payload.len();
     println!(
         "{name:<28} {:>6} ns/message  {bytes:>5} bytes  {sum} samples",

@@ -31,10 +31,8 @@ pub(crate) struct Reader<'a> {
     at: usize,
     depth: usize,
     text_chars_max: usize,
-    /// Keys of all open objects, outermost first.
-    keys: Vec<Cow<'a, str>>,
-    /// [`fingerprint`] of each of `keys`: a duplicate is sought here first, in one sweep.
-    prints: Vec<u32>,
+    /// Keys of all open objects, outermost first, each behind its [`fingerprint`].
+    keys: Vec<(u32, Cow<'a, str>)>,
 }
 
 impl<'a> Reader<'a> {
@@ -53,7 +51,6 @@ impl<'a> Reader<'a> {
             depth: 0,
             text_chars_max,
             keys: Vec::with_capacity(32),
-            prints: Vec::with_capacity(32),
         })
     }
 
@@ -77,7 +74,6 @@ impl<'a> Reader<'a> {
             }
         }
         self.keys.truncate(first);
-        self.prints.truncate(first);
         self.depth -= 1;
         Ok(())
     }
@@ -186,21 +182,19 @@ impl<'a> Reader<'a> {
         let at = self.at;
         let key = self.text(TEXT_CHARS_MAX)?;
         let print = fingerprint(key.as_bytes());
-        let prints = self.prints.get(first..).unwrap_or_default();
-        if prints.len() == KEYS_MAX {
+        let open = self.keys.get(first..).unwrap_or_default();
+        if open.len() == KEYS_MAX {
             let text = format!("expected at most {KEYS_MAX} keys in an object, at byte {at}");
             return Err(Refusal::new(RefusalReason::TooManyKeys, text));
         }
-        let is_known = || self.keys.get(first..).unwrap_or_default().contains(&key);
-        if prints.contains(&print) && is_known() {
+        if open.iter().any(|known| known.0 == print && known.1 == key) {
             let text = format!(
                 "key {} stands twice in one object, at byte {at}",
                 quoted(&key)
             );
             return Err(Refusal::new(RefusalReason::DuplicateKey, text));
         }
-        self.prints.push(print);
-        self.keys.push(key.clone());
+        self.keys.push((print, key.clone()));
         Ok(key)
     }
 
@@ -268,7 +262,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Length, first, middle and last byte: equal keys have equal ones, others seldom.
+/// Length, first, middle and last byte: equal keys have equal ones, others seldom. Comparing
+/// these first makes the search for duplicates cheap, and it runs for every key.
 fn fingerprint(key: &[u8]) -> u32 {
     let byte = |at: usize| key.get(at).copied().unwrap_or_default();
     let last = byte(key.len().saturating_sub(1));
