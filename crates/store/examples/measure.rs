@@ -1,8 +1,8 @@
 //! Measures the store on this machine: `cargo run --release -p huitian-store --example measure`.
 //!
-//! Projects the windows of 14 days of 250 facilities in commits of a day per partition, then
-//! appends single readings from 32 tasks at once, and prints rows per second, bytes per row and
-//! the time that an append takes to be on disk.
+//! Projects the windows of 14 days of 256 facilities in commits of a day per partition, and
+//! appends single readings from 32 tasks at once, before, meanwhile and after; prints rows per
+//! second, bytes per row and the time that an append takes to be on disk.
 #![expect(
     clippy::print_stdout,
     reason = "a program that prints what it measured"
@@ -35,9 +35,16 @@ async fn main() -> Result<(), Failed> {
         .nth(1)
         .map_or(dir.path().to_owned(), Into::into);
     let store = Sqlite::open(StoreConfig::new(path))?;
-    project(&store).await?;
-    append(&store).await?;
-    Ok(())
+    append(&store, "appends").await?;
+    let (projected, beside) = tokio::join!(project(&store), beside(&store));
+    projected?;
+    beside?;
+    append(&store, "appends").await
+}
+
+/// Appends while windows are projected.
+async fn beside(store: &Sqlite) -> Result<(), Failed> {
+    append(store, "appends beside the projection").await
 }
 
 async fn project(store: &Sqlite) -> Result<(), Failed> {
@@ -64,7 +71,7 @@ async fn project(store: &Sqlite) -> Result<(), Failed> {
     Ok(())
 }
 
-async fn append(store: &Sqlite) -> Result<(), Failed> {
+async fn append(store: &Sqlite, what: &str) -> Result<(), Failed> {
     let mut tasks = Vec::new();
     for task in 0..TASKS {
         let store = store.clone();
@@ -89,7 +96,7 @@ async fn append(store: &Sqlite) -> Result<(), Failed> {
     let seconds = begun.elapsed().as_secs_f64();
     let at = |percent: usize| took.get((took.len() - 1) * percent / 100).copied();
     println!(
-        "{} appends in {seconds:.1} s: p50 {:?}, p99 {:?}",
+        "{} {what} in {seconds:.1} s: p50 {:?}, p99 {:?}",
         took.len(),
         at(50),
         at(99)
@@ -132,7 +139,7 @@ fn window(
     (length, length_ms): (WindowLength, i64),
     start: UtcMs,
 ) -> Result<WindowRow, Failed> {
-    let body = if facility % 2 == 0 {
+    let body = if facility.is_multiple_of(2) {
         let usage = Usage {
             in_use_ms: length_ms * 71,
             free_ms: length_ms * 40,
@@ -190,7 +197,7 @@ fn frame(task: u64, n: u64) -> Result<Record, Failed> {
         received_at: at,
         time_source: TimeSource::Network,
         sequence: None,
-        sample: Sample::Good(Measurement::Occupied(n % 2 == 0)),
+        sample: Sample::Good(Measurement::Occupied(n.is_multiple_of(2))),
     };
     Ok(Record::Frame(Frame {
         edge: EdgeId::new("local")?,

@@ -50,7 +50,7 @@ struct Inner {
     pool: Pool,
     poison: Arc<OnceLock<StoreError>>,
     config: StoreConfig,
-    _lock: File,
+    _lock: Option<File>,
     _ephemeral: Option<TempDir>,
 }
 
@@ -76,6 +76,30 @@ impl Sqlite {
         Self::open_as(config, Durability::Ephemeral, Some(dir))
     }
 
+    /// Opens the store of a folder for reading only, also while a hub has it: every write is
+    /// refused as [`StoreError::Closed`].
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where there is no store.
+    pub fn open_to_read(config: StoreConfig) -> Result<Self, StoreError> {
+        let file = config.dir.join(open::FILE_NAME);
+        if !file.exists() {
+            let text = format!(
+                "{} is not there: has a hub run with this folder?",
+                file.display()
+            );
+            return Err(StoreError::Io(text));
+        }
+        Ok(Self(Arc::new(Inner {
+            writer: Writer::none(),
+            pool: Pool::new(config.dir.clone()),
+            poison: Arc::new(OnceLock::new()),
+            config,
+            _lock: None,
+            _ephemeral: None,
+        })))
+    }
+
     fn open_as(
         config: StoreConfig,
         durability: Durability,
@@ -89,7 +113,7 @@ impl Sqlite {
             pool: Pool::new(config.dir.clone()),
             poison,
             config,
-            _lock: lock,
+            _lock: Some(lock),
             _ephemeral: ephemeral,
         })))
     }

@@ -141,7 +141,12 @@ async fn compare<S: Subject>(subject: &mut S, steps: &[Step]) {
         match step {
             Step::Restart => store = subject.restart(store).await.unwrap(),
             Step::Append(parts) => append(&store, &mut model, &mut now, parts).await,
-            other => one(&store, &mut model, &influx, other).await,
+            Step::Read(..) | Step::Trim(..) | Step::Snapshot(..) => {
+                of_log(&store, &mut model, step).await;
+            }
+            Step::Commit(..) | Step::TrimCommits(..) | Step::Advance(..) => {
+                of_chain(&store, &mut model, &influx, step).await;
+            }
         }
         for (number, naive) in (0..).zip(&model) {
             let found = ticks(claim, &store, partition(number)).await.unwrap();
@@ -174,9 +179,8 @@ async fn append(store: &impl Backend, model: &mut [Naive; 3], now: &mut u64, par
     assert_eq!(store.append(records).await.unwrap(), expected);
 }
 
-async fn one(store: &impl Backend, model: &mut [Naive; 3], influx: &SinkName, step: &Step) {
+async fn of_log(store: &impl Backend, model: &mut [Naive; 3], step: &Step) {
     match *step {
-        Step::Append(_) | Step::Restart => {}
         Step::Read(part, from, max) => {
             let found = store
                 .read(partition(part), Position(from), max)
@@ -220,6 +224,16 @@ async fn one(store: &impl Backend, model: &mut [Naive; 3], influx: &SinkName, st
                 assert_eq!(newest, Some(bytes));
             }
         }
+        Step::Append(_)
+        | Step::Restart
+        | Step::Commit(..)
+        | Step::TrimCommits(..)
+        | Step::Advance(..) => unreachable!("{step:?}"),
+    }
+}
+
+async fn of_chain(store: &impl Backend, model: &mut [Naive; 3], influx: &SinkName, step: &Step) {
+    match *step {
         Step::Commit(part, back, epoch) => {
             let naive = &mut model[usize::from(part)];
             let (number, head_epoch) = naive.head();
@@ -255,6 +269,9 @@ async fn one(store: &impl Backend, model: &mut [Naive; 3], influx: &SinkName, st
                 .unwrap();
             let naive = &mut model[usize::from(part)];
             naive.passed = naive.passed.max(to);
+        }
+        Step::Append(_) | Step::Restart | Step::Read(..) | Step::Trim(..) | Step::Snapshot(..) => {
+            unreachable!("{step:?}")
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use huitian_model::{
     AlertRow, AlertState, Emptied, Finding, FindingKind, HeldReading, Output, OverflowEpisode,
-    Reason, Transition, UtcMs, WindowRow, WindowStatus, wire,
+    Reason, Transition, UtcMs, WindowStatus, wire,
 };
 use rusqlite::params;
 
@@ -34,9 +34,19 @@ impl Tx<'_> {
     /// Writes the rows of a commit's outputs.
     pub(super) fn project(&mut self, prepared: &Prepared) -> Result<(), StoreError> {
         let part = prepared.commit.partition.number();
+        // Nearly all outputs are windows: their statement is looked up once.
+        let mut windows = self.conn.prepare_cached(
+            "INSERT OR REPLACE INTO windows(key, end_ms, revision, status, body) \
+             VALUES(?1, ?2, ?3, ?4, ?5)",
+        )?;
         for (output, body) in prepared.commit.outputs.iter().zip(&prepared.rows) {
             match output {
-                Output::Window(row) => self.window(row, body)?,
+                Output::Window(row) => {
+                    let facility = self.facility(&row.key.site, &row.key.facility)?;
+                    let key = keys::window(facility, row.key.length, row.key.start)?;
+                    let status = status_number(row.status);
+                    windows.execute(params![key, row.end.0, row.revision, status, body])?;
+                }
                 Output::Rolling(_) => {}
                 Output::Current(row) => {
                     let facility = self.facility(&row.site, &row.facility)?;
@@ -75,24 +85,6 @@ impl Tx<'_> {
                 }
             }
         }
-        Ok(())
-    }
-
-    fn window(&mut self, row: &WindowRow, body: &[u8]) -> Result<(), StoreError> {
-        let facility = self.facility(&row.key.site, &row.key.facility)?;
-        let key = keys::window(facility, row.key.length, row.key.start)?;
-        self.conn
-            .prepare_cached(
-                "INSERT OR REPLACE INTO windows(key, end_ms, revision, status, body) \
-                 VALUES(?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![
-                key,
-                row.end.0,
-                row.revision,
-                status_number(row.status),
-                body
-            ])?;
         Ok(())
     }
 

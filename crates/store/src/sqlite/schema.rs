@@ -36,7 +36,7 @@ use rusqlite::Connection;
 
 use crate::StoreError;
 
-/// `PRAGMA application_id`: "HuiT".
+/// `PRAGMA application_id`: the letters `HuiT`.
 const APPLICATION: i64 = 0x4875_6954;
 
 /// Each is one transaction and one schema version; never changed once released.

@@ -126,9 +126,11 @@ async fn acknowledged_records_and_commits_survive_kill_9() {
         let log = store.read(part(), Position(1), usize::MAX).await.unwrap();
         let found: std::collections::BTreeMap<_, _> = log
             .into_iter()
-            .map(|(position, record)| match record {
-                Record::Tick(tick) => (position.0, tick.now.0),
-                other => panic!("{other:?}"),
+            .map(|(position, record)| {
+                let Record::Tick(tick) = record else {
+                    panic!("{record:?}")
+                };
+                (position.0, tick.now.0)
             })
             .collect();
         for (position, now) in &appends {

@@ -1,3 +1,5 @@
+use Transition::{Activated, Amended, Raised, Returned};
+
 use crate::OutboxState;
 
 use super::*;
@@ -21,7 +23,6 @@ fn due(store: &Sqlite) -> Vec<(i64, Transition)> {
 async fn people_are_told_once_that_it_is_active_and_once_that_it_has_returned() {
     let folder = Folder::new();
     let store = folder.open();
-    use Transition::{Activated, Amended, Raised, Returned};
     for _ in 0..2 {
         tell(&store, 100, &[Raised, Activated, Amended, Returned]).await;
     }

@@ -90,9 +90,9 @@ async fn a_window_written_again_replaces_the_one_before() {
         from: UtcMs(i64::MIN),
         ..query("station-1", WindowLength::Day1)
     };
-    for row in [&day, &amended, &amended] {
+    for row in [day, amended.clone(), amended] {
         say(&store, vec![Output::Window(row.clone())]).await;
-        assert_eq!(store.windows(&asked).unwrap(), [row.clone()]);
+        assert_eq!(store.windows(&asked).unwrap(), [row]);
     }
 }
 
@@ -178,16 +178,7 @@ async fn the_overflow_ledger_answers_by_overlap_and_hides_what_was_withdrawn() {
     assert_eq!(none, []);
 }
 
-#[tokio::test]
-async fn every_other_kind_of_output_is_found_again() {
-    let folder = Folder::new();
-    let store = folder.open();
-    let device = DeviceId::new("tps-1").unwrap();
-    let channel = ChannelRef {
-        device: device.clone(),
-        channel: ChannelName::new("fill").unwrap(),
-    };
-    let edge = EdgeId::new("local").unwrap();
+fn of_a_station() -> (Emptied, Current) {
     let emptied = Emptied {
         site: site(),
         facility: facility("station-1"),
@@ -197,6 +188,48 @@ async fn every_other_kind_of_output_is_found_again() {
         to: fill(5),
         stands: true,
     };
+    let current = Current {
+        site: site(),
+        facility: facility("station-1"),
+        as_of: UtcMs(99),
+        newest_at: None,
+        channels_fresh: 0,
+        channels_total: 4,
+        body: CurrentBody::Station(Vec::new()),
+    };
+    (emptied, current)
+}
+
+#[tokio::test]
+async fn emptyings_and_current_figures_are_found_again() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let (emptied, current) = of_a_station();
+    for _ in 0..2 {
+        let outputs = [
+            Output::Emptied(emptied.clone()),
+            Output::Current(current.clone()),
+        ];
+        say(&store, outputs.to_vec()).await;
+    }
+    let ask = |from, to| {
+        store
+            .emptied(&site(), None, UtcMs(from), UtcMs(to))
+            .unwrap()
+    };
+    assert_eq!(ask(0, 70), []);
+    assert_eq!(ask(70, 71), [emptied]);
+    assert_eq!(store.currents().unwrap(), [current]);
+}
+
+fn of_a_device() -> (Finding, HeldReading, AccountRow, DeviceRow) {
+    let device = DeviceId::new("tps-1").unwrap();
+    let name = ChannelName::new("fill").unwrap();
+    let channel = ChannelRef {
+        device: device.clone(),
+        channel: name,
+    };
+    let edge = EdgeId::new("local").unwrap();
     let (kind, from, to) = (FindingKind::Frozen, UtcMs(5), UtcMs(50));
     let finding = Finding {
         kind,
@@ -239,42 +272,30 @@ async fn every_other_kind_of_output_is_found_again() {
         battery: Some(80),
         skew_ms: Some(-3),
     };
-    let current = Current {
-        site: site(),
-        facility: facility("station-1"),
-        as_of: UtcMs(99),
-        newest_at: None,
-        channels_fresh: 0,
-        channels_total: 4,
-        body: CurrentBody::Station(Vec::new()),
-    };
-    let outputs = vec![
-        Output::Emptied(emptied.clone()),
-        Output::Finding(finding.clone()),
-        Output::Held(held.clone()),
-        Output::Account(account.clone()),
-        Output::Device(row.clone()),
-        Output::Current(current.clone()),
-    ];
+    (finding, held, account, row)
+}
+
+#[tokio::test]
+async fn findings_held_readings_accounts_and_devices_are_found_again() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let (finding, held, account, device) = of_a_device();
     for _ in 0..2 {
-        say(&store, outputs.clone()).await;
-        let (all, site) = ((UtcMs(0), UtcMs(100)), site());
-        assert_eq!(
-            store.emptied(&site, None, all.0, all.1).unwrap(),
-            [emptied.clone()]
-        );
-        assert_eq!(
-            store.findings(UtcMs(50), UtcMs(51), 9).unwrap(),
-            [finding.clone()]
-        );
-        assert_eq!(store.findings(UtcMs(51), UtcMs(99), 9).unwrap(), []);
-        let late = Some(Reason::Late);
-        assert_eq!(store.held(late, all.0, all.1, 9).unwrap(), [held.clone()]);
-        assert_eq!(store.held(None, UtcMs(0), UtcMs(60), 9).unwrap(), []);
-        let future = Some(Reason::QuarantinedFuture);
-        assert_eq!(store.held(future, all.0, all.1, 9).unwrap(), []);
-        assert_eq!(store.accounts(all.0, all.1).unwrap(), [account.clone()]);
-        assert_eq!(store.devices().unwrap(), [row.clone()]);
-        assert_eq!(store.currents().unwrap(), [current.clone()]);
+        let outputs = vec![
+            Output::Finding(finding.clone()),
+            Output::Held(held.clone()),
+            Output::Account(account.clone()),
+            Output::Device(device.clone()),
+        ];
+        say(&store, outputs).await;
     }
+    let (from, to) = (UtcMs(0), UtcMs(100));
+    assert_eq!(store.findings(UtcMs(50), UtcMs(51), 9).unwrap(), [finding]);
+    assert_eq!(store.findings(UtcMs(51), UtcMs(99), 9).unwrap(), []);
+    assert_eq!(store.held(None, from, UtcMs(60), 9).unwrap(), []);
+    let future = Some(Reason::QuarantinedFuture);
+    assert_eq!(store.held(future, from, to, 9).unwrap(), []);
+    assert_eq!(store.held(Some(Reason::Late), from, to, 9).unwrap(), [held]);
+    assert_eq!(store.accounts(from, to).unwrap(), [account]);
+    assert_eq!(store.devices().unwrap(), [device]);
 }
