@@ -17,7 +17,7 @@ use crate::counts::Tally;
 use crate::ending::Ending;
 use crate::exchange::{Attached, Exchange, SESSION_EXPIRY_S_MAX};
 use crate::reader::{IN_FLIGHT_MAX, Reader};
-use crate::receiver::Receiver;
+use crate::receiver::{Received, Receiver};
 use crate::session::{Peer, Session};
 use crate::writer::Writer;
 
@@ -124,7 +124,7 @@ fn keep_alive_max(seconds: u16) -> Option<Duration> {
 }
 
 async fn receive_connect(receiver: &mut Receiver) -> Result<Connect, Ending> {
-    let (first, body) = receiver.packet(None).await?;
+    let Received { first, body, .. } = receiver.packet(None).await?;
     if let Inbound::Connect(connect) = codec::decode(first, body, Version::V311)? {
         return Ok(*connect);
     }

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use huitian_mqtt::{Delivery, Qos, Verdict};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use crate::codec::{self, AckKind, Inbound, Message, Publish, Subscription, reason};
 use crate::connection::Shared;
 use crate::ending::Ending;
-use crate::receiver::Receiver;
+use crate::receiver::{Received, Receiver};
 use crate::session::{Peer, Session};
 
 /// Acknowledgements owed to one client: at 5 ms for a commit, 4,096 allow 800 k msg/s. An MQTT 5
@@ -29,6 +29,8 @@ pub(crate) struct Owed {
     pub(crate) verdict: oneshot::Receiver<Verdict>,
     /// For subscribers, once it is durable; none if nobody wants it.
     pub(crate) message: Option<Arc<Message>>,
+    /// A large message's part of the memory budget.
+    pub(crate) _claim: Option<OwnedSemaphorePermit>,
 }
 
 pub(crate) struct Reader {
@@ -53,10 +55,10 @@ impl Reader {
     }
 
     async fn step(&mut self) -> Result<(), Ending> {
-        let (first, body) = self.receiver.packet(self.idle_max).await?;
+        let Received { first, body, claim } = self.receiver.packet(self.idle_max).await?;
         let connection = self.peer.connection;
         match codec::decode(first, body, self.peer.version)? {
-            Inbound::Publish(publish) => self.on_publish(publish).await,
+            Inbound::Publish(publish) => self.on_publish(publish, claim).await,
             Inbound::Puback(id) | Inbound::Pubcomp(id) | Inbound::Pubrec { id, refused: true } => {
                 self.session.finish(connection, id);
                 Ok(())
@@ -93,7 +95,11 @@ impl Reader {
         }
     }
 
-    async fn on_publish(&mut self, publish: Publish) -> Result<(), Ending> {
+    async fn on_publish(
+        &mut self,
+        publish: Publish,
+        claim: Option<OwnedSemaphorePermit>,
+    ) -> Result<(), Ending> {
         let (id, qos) = (publish.id, publish.qos);
         if qos == Qos::ExactlyOnce && self.session.has_received(id) {
             return self.acknowledge(AckKind::Pubrec, id, reason::SUCCESS).await;
@@ -133,6 +139,7 @@ impl Reader {
             id,
             verdict,
             message,
+            _claim: claim,
         });
         Ok(())
     }

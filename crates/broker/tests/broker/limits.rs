@@ -182,6 +182,44 @@ async fn one_megabyte_message_does_not_wedge() {
 }
 
 #[tokio::test]
+async fn large_messages_that_wait_for_the_disk_share_one_budget() {
+    let (broker, mut deliveries) = start().await;
+    let mut client = Client::hello(broker.local_addr(), &Hello::v311("camera")).await;
+    let payload = vec![0; 1_000 << 10];
+    let publisher = tokio::spawn(async move {
+        for id in 1..=130 {
+            client.publish(2, id, "t", &payload).await;
+        }
+        for id in 1..=130 {
+            client.expect_ack(PUBACK, id).await;
+        }
+    });
+    // 64 MiB of claims of 1,001 KiB are 65; the next message waits for an answer to the first.
+    let mut held = std::collections::VecDeque::new();
+    for _ in 1..=65 {
+        held.push_back(next(&mut deliveries).await);
+    }
+    let mut other = Client::hello(broker.local_addr(), &Hello::v311("bin")).await;
+    assert_eq!(
+        other.before_ping_answer().await,
+        [],
+        "small packets are not held up"
+    );
+    assert!(
+        deliveries.try_recv().is_err(),
+        "more than the budget was taken"
+    );
+    for _ in 66..=130 {
+        held.pop_front().unwrap().answer(Verdict::Durable);
+        held.push_back(next(&mut deliveries).await);
+    }
+    for delivery in held {
+        delivery.answer(Verdict::Durable);
+    }
+    publisher.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_packet_above_one_mebibyte_ends_its_connection() {
     let (broker, mut deliveries) = start().await;
     let mut client = Client::hello(broker.local_addr(), &Hello::v5("camera")).await;
