@@ -30,9 +30,11 @@ mod json;
 mod layout;
 mod lot;
 mod messages;
+mod mqtt;
 mod names;
 mod payload;
 mod profile;
+mod publish;
 mod traffic;
 mod truth;
 mod world;
@@ -43,5 +45,6 @@ pub use inventory::{
     Asset, AssetKind, Bilingual, Channel, Device, Facility, FacilityKind, Inventory, Site, Stream,
 };
 pub use messages::{Messages, SimMessage};
+pub use publish::{PublishConfig, Summary, publish};
 pub use truth::{Truth, TruthEvent, TruthKind};
 pub use world::{Config, FIRST_DAY, World};
