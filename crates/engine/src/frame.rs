@@ -2,8 +2,8 @@
 //! channel's history and its facility's timelines.
 
 use huitian_model::{
-    ChannelRef, Evidence, Frame, HeldReading, Measurement, Output, Quantity, Reading, Reason,
-    Sample, Settings, UtcMs,
+    ChannelRef, Frame, HeldReading, Measurement, Output, Quantity, Reading, Reason, Sample,
+    Settings, UtcMs,
 };
 
 use crate::channel::{Channel, Role};
@@ -12,8 +12,9 @@ use crate::engine::Engine;
 use crate::facility::Kind;
 use crate::finding::Bounds;
 use crate::history::Fate;
-use crate::kept::{Kept, day_of, level};
-use crate::tick::alert_id;
+use crate::kept::{Kept, day_of};
+use crate::overflow::View;
+use crate::tick::{alert_id, view_of};
 
 /// A channel of a frame, resolved once.
 #[derive(Clone, Copy)]
@@ -206,13 +207,13 @@ impl Engine {
             facility.to_derive.push(index);
         }
         note_run(channel, kept, capacity, settings);
-        if is_newest {
-            self.watch_bin(index, settings, out);
+        if kept.has_value() {
+            self.watch_bin((index, kept.at), settings, out);
         }
     }
 
-    /// Looks at the overflow rule of a bin whose newest reading is new.
-    fn watch_bin(&mut self, index: u32, settings: &Settings, out: &mut Vec<Output>) {
+    /// Looks at the overflow rule of a bin whose newest known level is that of `at`.
+    fn watch_bin(&mut self, (index, at): (u32, UtcMs), settings: &Settings, out: &mut Vec<Output>) {
         let Some(channel) = self.channels.get(index) else {
             return;
         };
@@ -222,37 +223,26 @@ impl Engine {
         let Some(facility) = self.facilities.get_mut(channel.facility) else {
             return;
         };
-        let (Some(newest), Kind::Station(bins)) = (channel.history.newest(), &mut facility.kind)
-        else {
+        let Kind::Station(bins) = &mut facility.kind else {
             return;
         };
         let place = usize::try_from(*bin).unwrap_or(usize::MAX);
         let Some(bin) = bins.get_mut(place) else {
             return;
         };
-        if !newest.has_value() {
-            // Only ticks judge evidence.
+        let view = view_of(channel, *geometry, settings, self.now.unwrap_or(at));
+        let is_newest = view.newest.is_some_and(|(newest, fill)| {
+            newest == at && (bin.watch.is_open() || fill >= settings.overflow.on)
+        });
+        if !is_newest {
             return;
         }
-        let now = self.now.unwrap_or(newest.at);
-        let is_fresh = now < newest.at.plus(channel.valid_for_ms);
-        let fill = level(geometry.hundredths(newest));
-        if !bin.watch.is_open() && (fill < settings.overflow.on || !is_fresh) {
-            return;
-        }
-        let view = crate::overflow::View {
-            rule: &settings.overflow,
+        let view = View {
             settings_version: self.settings_version,
-            now,
-            newest: Some((newest.at, fill)),
-            evidence: if is_fresh {
-                Evidence::Fresh
-            } else {
-                Evidence::StaleSince(newest.at.plus(channel.valid_for_ms))
-            },
+            ..view
         };
         let (site, id, asset) = (&facility.site, &facility.id, &bin.asset);
-        let identify = |at| alert_id(&settings.overflow, (site, id, asset), at);
+        let identify = |raised_at| alert_id(&settings.overflow, (site, id, asset), raised_at);
         let mut rows = Vec::new();
         bin.watch.look(&view, identify, &mut rows);
         out.extend(rows.into_iter().map(Output::Alert));

@@ -27,6 +27,9 @@ struct Open {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Watch {
     open: Option<Open>,
+    /// `raised_at` of the last alert. The next is later: where the reading that raised the last
+    /// is replaced twice, so that the condition goes and comes at one instant, by 1 ms.
+    last_raised: Option<UtcMs>,
 }
 
 /// What the rule looks at.
@@ -62,10 +65,12 @@ impl Watch {
             return;
         };
         if self.open.is_none() {
-            if level < view.rule.on || view.evidence != Evidence::Fresh {
+            if level < view.rule.on {
                 return;
             }
-            let open = raise(view, identify(at), at, level);
+            let after_last = self.last_raised.map_or(at, |last| at.max(last.plus(1)));
+            self.last_raised = Some(after_last);
+            let open = raise(view, identify(after_last), at, level);
             rows.push(open.row.clone());
             self.open = Some(open);
         }

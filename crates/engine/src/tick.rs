@@ -4,7 +4,8 @@ use huitian_model::{
     AlertId, AssetId, Evidence, FacilityId, Output, OverflowRule, Settings, SiteId, UtcMs,
 };
 
-use crate::channel::Role;
+use crate::bin::Geometry;
+use crate::channel::{Channel, Role};
 use crate::derive::{derive, forget};
 use crate::engine::Engine;
 use crate::facility::{Facility, Kind};
@@ -122,9 +123,6 @@ impl Engine {
     }
 
     fn publish_devices(&mut self, step: Step, out: &mut Vec<Output>) {
-        if step.minute.is_none() {
-            return;
-        }
         let mut changed = std::mem::take(&mut self.account_news);
         for index in &changed {
             if let Some(device) = self.devices.get_mut(*index) {
@@ -133,6 +131,11 @@ impl Engine {
             }
         }
         changed.append(&mut self.device_news);
+        if step.minute.is_none() {
+            // Rows of devices are looked at once a minute.
+            self.device_news = changed;
+            return;
+        }
         changed.sort_unstable();
         changed.dedup();
         for index in changed {
@@ -219,14 +222,10 @@ fn watch(
         else {
             continue;
         };
-        let samples = channel.history.samples();
-        let newest_good = samples.iter().rev().find(|kept| kept.has_value());
+        let view = view_of(channel, *geometry, ground.settings, now);
         let view = View {
-            rule,
             settings_version,
-            now,
-            newest: newest_good.map(|kept| (kept.at, level(geometry.hundredths(kept)))),
-            evidence: evidence(channel, now),
+            ..view
         };
         let mut rows = Vec::new();
         if let Some(onset) = ledger.overflow_since() {
@@ -239,8 +238,30 @@ fn watch(
     }
 }
 
+/// What the overflow rule sees of a bin's channel.
+pub fn view_of<'a>(
+    channel: &Channel,
+    geometry: Geometry,
+    settings: &'a Settings,
+    now: UtcMs,
+) -> View<'a> {
+    let newest = channel
+        .history
+        .samples()
+        .iter()
+        .rev()
+        .find(|kept| kept.has_value());
+    View {
+        rule: &settings.overflow,
+        settings_version: 0,
+        now,
+        newest: newest.map(|kept| (kept.at, level(geometry.hundredths(kept)))),
+        evidence: evidence(channel, now),
+    }
+}
+
 /// How fresh a channel is: stale since its newest reading stopped to hold, or has been bad.
-fn evidence(channel: &crate::channel::Channel, now: UtcMs) -> Evidence {
+fn evidence(channel: &Channel, now: UtcMs) -> Evidence {
     let samples = channel.history.samples();
     let Some(newest) = samples.last() else {
         return Evidence::Fresh;

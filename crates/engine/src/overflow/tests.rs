@@ -105,3 +105,22 @@ fn a_return_waits_for_the_off_delay() {
         ],
     );
 }
+
+#[test]
+fn two_alerts_of_one_instant_have_two_names() {
+    let rule = rule(10, 0);
+    let mut watch = Watch::default();
+    let mut rows = Vec::new();
+    for percent in [95, 10, 96] {
+        let view = View {
+            rule: &rule,
+            settings_version: 1,
+            now: UtcMs(5),
+            newest: Some((UtcMs(3), hundredths(percent))),
+            evidence: Evidence::StaleSince(UtcMs(4)),
+        };
+        watch.look(&view, identify, &mut rows);
+    }
+    let raised: Vec<i64> = rows.iter().map(|row| row.id.raised_at.0).collect();
+    assert_eq!(raised, [3, 3, 4]);
+}
