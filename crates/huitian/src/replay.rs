@@ -128,8 +128,9 @@ pub fn run(args: &ReplayArgs) -> Result<Report, ConfigFault> {
     let feeding = order::feeding(&series, args.order, args.seed);
     let started = Instant::now();
     let bar = indicatif::ProgressBar::new(order::length(&feeding));
-    let tally = feed::feed(&series, &settings, &feeding, tally::Tally::new(keep), &bar)?;
+    let mut tally = feed::feed(&series, &settings, &feeding, tally::Tally::new(keep), &bar)?;
     bar.finish_and_clear();
+    tally.finish()?;
     if let Some(path) = &args.windows {
         write_windows(path, &tally)?;
     }

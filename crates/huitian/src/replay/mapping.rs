@@ -194,8 +194,8 @@ impl Mapping {
     /// # Errors
     /// [`ConfigFault`] with the place underlined.
     pub fn load(path: &Path) -> Result<Self, ConfigFault> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigFault::unreadable(path, &error))?;
+        let text =
+            std::fs::read_to_string(path).map_err(|error| ConfigFault::unreadable(path, &error))?;
         let text = Text {
             path: path.to_owned(),
             text,

@@ -91,7 +91,9 @@ impl Series {
             .filter(asked)
             .map(|length| last.since(first) / length.fixed_ms().unwrap_or(86_400_000) + 1)
             .sum();
-        usize::try_from(of_one).unwrap_or(usize::MAX).saturating_mul(self.channels.len())
+        usize::try_from(of_one)
+            .unwrap_or(usize::MAX)
+            .saturating_mul(self.channels.len())
     }
 
     /// Refuses rows whose arrival is far from that of the middle row.

@@ -41,7 +41,11 @@ impl Catalogue {
             let found = headers.iter().position(|name| name == column.name);
             found.ok_or_else(|| {
                 let has = headers.iter().collect::<Vec<_>>().join(", ");
-                let message = format!("no column {:?} in {}: it has {has}", column.name, path.display());
+                let message = format!(
+                    "no column {:?} in {}: it has {has}",
+                    column.name,
+                    path.display()
+                );
                 mapping.text.fault(column.span.clone(), message)
             })
         };
@@ -56,7 +60,10 @@ impl Catalogue {
             let cell = |column: usize| record.get(column).unwrap_or_default().trim().to_owned();
             if let Some(places) = capacity.map(cell).filter(|text| !text.is_empty()) {
                 let places = places.parse().map_err(|_not_whole| {
-                    wrong(line, &format!("expected a number of places, found {places:?}"))
+                    wrong(
+                        line,
+                        &format!("expected a number of places, found {places:?}"),
+                    )
                 })?;
                 if let Some(rule) = &mut mapping.capacity {
                     rule.of.entry(cell(id)).or_insert(places);

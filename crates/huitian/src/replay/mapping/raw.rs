@@ -240,7 +240,10 @@ impl RawFile {
 
 impl RawInstant {
     fn check(self, text: &Text) -> Fallible<TimeColumn> {
-        let Self { column: name, format } = self;
+        let Self {
+            column: name,
+            format,
+        } = self;
         TimeColumn::new(column(name), format.get_ref())
             .map_err(|message| text.fault(format.span(), message))
     }
@@ -310,8 +313,9 @@ impl RawBad {
         };
         let reason = match &self.reason {
             None => BadReason::OutOfRange,
-            Some(name) => reason_named(name.get_ref())
-                .map_err(|message| text.fault(name.span(), message))?,
+            Some(name) => {
+                reason_named(name.get_ref()).map_err(|message| text.fault(name.span(), message))?
+            }
         };
         Ok(BadRule {
             value: self.value,
@@ -335,11 +339,7 @@ fn reason_named(name: &str) -> Result<BadReason, String> {
     })
 }
 
-fn form(
-    text: &Text,
-    long: Option<RawLong>,
-    wide: Option<Spanned<RawWide>>,
-) -> Fallible<Form> {
+fn form(text: &Text, long: Option<RawLong>, wide: Option<Spanned<RawWide>>) -> Fallible<Form> {
     match (long, wide) {
         (Some(long), None) => {
             let id = column(long.id);

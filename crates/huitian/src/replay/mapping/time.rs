@@ -81,7 +81,9 @@ impl TimeColumn {
             return Ok(());
         }
         let noon = jiff::civil::date(2024, 5, 17).at(12, 34, 0, 0);
-        let zoned = noon.to_zoned_datetime(TimeZone::UTC).map_err(|e| shown(&e))?;
+        let zoned = noon
+            .to_zoned_datetime(TimeZone::UTC)
+            .map_err(|e| shown(&e))?;
         let text = jiff::fmt::strtime::format(format, &zoned).map_err(|e| shown(&e))?;
         let read = self.read(&text, &TimeZone::UTC).map_err(|e| shown(&e))?;
         if read.instant.0 == zoned.timestamp().as_millisecond() {
@@ -126,7 +128,9 @@ fn local(civil: DateTime, zone: &TimeZone) -> Result<Read, String> {
         AmbiguousOffset::Unambiguous { .. } => false,
         AmbiguousOffset::Fold { .. } => true,
         AmbiguousOffset::Gap { .. } => {
-            return Err(format!("{civil} never was: clocks were put forward over it"));
+            return Err(format!(
+                "{civil} never was: clocks were put forward over it"
+            ));
         }
     };
     let instant = found.earlier().map_err(|error| error.to_string())?;

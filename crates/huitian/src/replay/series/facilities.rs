@@ -69,7 +69,11 @@ impl Facilities {
             Ok((FacilityId::new(slug.as_str())?, DeviceId::new(&device)?))
         };
         let (facility, device) = ids().map_err(|error| format!("no id from {id:?}: {error}"))?;
-        if let Some(other) = self.by_id.get(&facility).and_then(|other| self.all.get(*other)) {
+        if let Some(other) = self
+            .by_id
+            .get(&facility)
+            .and_then(|other| self.all.get(*other))
+        {
             return Err(format!(
                 "{raw:?} would get the id {facility}, which {:?} has",
                 other.raw

@@ -113,7 +113,11 @@ impl<'a> Reader<'a> {
             }
         };
         let columns = Columns {
-            keep: mapping.keep.as_ref().map(|(column, _)| find(column)).transpose()?,
+            keep: mapping
+                .keep
+                .as_ref()
+                .map(|(column, _)| find(column))
+                .transpose()?,
             at: find(&mapping.time.at.column)?,
             received_at: mapping
                 .time
@@ -126,7 +130,12 @@ impl<'a> Reader<'a> {
                 .value
                 .bad
                 .iter()
-                .map(|rule| rule.only.as_ref().map(|(column, _)| find(column)).transpose())
+                .map(|rule| {
+                    rule.only
+                        .as_ref()
+                        .map(|(column, _)| find(column))
+                        .transpose()
+                })
                 .collect::<Result<_, _>>()?,
         };
         Ok(Self {
@@ -147,7 +156,8 @@ impl<'a> Reader<'a> {
             return Err(ConfigFault::plain(message));
         }
         self.intake.rows_read += 1;
-        self.intake.refuse_row(RefusedReason::Malformed, line, error.to_string());
+        self.intake
+            .refuse_row(RefusedReason::Malformed, line, error.to_string());
         Ok(())
     }
 
@@ -218,8 +228,12 @@ impl<'a> Reader<'a> {
                 capacity,
             } => {
                 let (id, name) = (cell(record, *id), cell(record, *name));
-                let sample = self.sample(record, cell(record, *value)).map_err(wrong_value)?;
-                let places = capacity.map(|column| places(cell(record, column))).transpose()?;
+                let sample = self
+                    .sample(record, cell(record, *value))
+                    .map_err(wrong_value)?;
+                let places = capacity
+                    .map(|column| places(cell(record, column)))
+                    .transpose()?;
                 let index = self.facilities.index(id, id, name);
                 let index = index.map_err(|text| Refusal(RefusedReason::Facility, text))?;
                 self.note(index, sample, places);
@@ -299,16 +313,22 @@ impl<'a> Reader<'a> {
         let decided = capacities.iter().flatten();
         series.intake.other_capacity = decided.map(|it| it.disagreeing).sum();
         series.refuse_far_away();
-        let places: Vec<Option<u32>> =
-            capacities.iter().map(|it| it.map(|it| it.places)).collect();
+        let places: Vec<Option<u32>> = capacities.iter().map(|it| it.map(|it| it.places)).collect();
         series.count(&places);
         if series.rows.is_empty() {
-            let first = series.intake.refused.values().flat_map(|it| it.first.first()).next();
+            let first = series
+                .intake
+                .refused
+                .values()
+                .flat_map(|it| it.first.first())
+                .next();
             let why = first.map_or_else(
                 || "every row is filtered out, or there is none".to_owned(),
                 |(line, text)| format!("line {line}: {text}"),
             );
-            return Err(ConfigFault::plain(format!("{name}: no row can be used: {why}")));
+            return Err(ConfigFault::plain(format!(
+                "{name}: no row can be used: {why}"
+            )));
         }
         Ok(series)
     }
