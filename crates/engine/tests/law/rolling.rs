@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use huitian_model::{Dwell, Output, Record, Rolling, Tick, WindowBody};
+use huitian_model::{Dwell, Output, Record, Rolling, WindowBody};
 
 use super::{Verdict, broken, check, same};
 use crate::reference::{Accepted, Broken, Known, Span, accept};
@@ -30,25 +30,26 @@ fn rolling_figures_are_those_of_the_readings_so_far() {
                 return broken(&log, format!("not at a tick: {:?}", rolling[0]));
             };
             let accepted = accept(&log[..index], Broken::Nothing);
+            let before = accepted.last_tick.unwrap_or(i64::MIN);
             for row in rolling {
+                if row.end.0 % MINUTE_MS != 0 || row.end.0 <= before || row.end > tick.now {
+                    return broken(
+                        &log,
+                        format!("not of a new minute at {}: {row:?}", tick.now),
+                    );
+                }
                 let key = (row.site.clone(), row.facility.clone(), row.length, row.end);
                 if !keys.insert(key) {
                     return broken(&log, format!("published twice: {row:?}"));
                 }
-                is_true(&log, *tick, row, &accepted)?;
+                is_true(&log, row, &accepted)?;
             }
         }
         Ok(())
     });
 }
 
-fn is_true(log: &[Record], tick: Tick, row: &Rolling, accepted: &Accepted) -> Verdict {
-    if row.end != tick.now.floor(MINUTE_MS) {
-        return broken(
-            log,
-            format!("not of the minute of tick {}: {row:?}", tick.now),
-        );
-    }
+fn is_true(log: &[Record], row: &Rolling, accepted: &Accepted) -> Verdict {
     let facility = accepted
         .inventory
         .facility(&row.site, &row.facility)

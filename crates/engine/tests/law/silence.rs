@@ -1,6 +1,6 @@
 //! Law S: silence resolves no alert, and alerts follow their state diagram.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use huitian_model::{
     AlertId, AlertRow, AlertState, AssetId, Evidence, FacilityId, Output, Record, Tick, Transition,
@@ -120,8 +120,14 @@ fn silence_resolves_nothing(log: &[Record], run: &Run, spoken: usize) -> Verdict
             rows.filter(is_of_bin).cloned().collect()
         };
         let after = rows(&run.outputs[spoken..]);
-        if let Some(row) = after.iter().find(|row| row.state == AlertState::Returned) {
+        let resolves =
+            |row: &&AlertRow| matches!(row.transition, Transition::Returned | Transition::Dropped);
+        if let Some(row) = after.iter().find(resolves) {
             return broken(log, format!("silence resolved {row:?}"));
+        }
+        // What only late data shows is amended at most: nobody is told of it.
+        if !came_in_order(log, &episode.facility, &episode.asset) {
+            continue;
         }
         let all = rows(&run.outputs);
         let Some(last) = all.last() else {
@@ -135,6 +141,32 @@ fn silence_resolves_nothing(log: &[Record], run: &Run, spoken: usize) -> Verdict
         }
     }
     Ok(())
+}
+
+/// Whether the readings of a bin came in the order of their event times.
+fn came_in_order(log: &[Record], facility: &FacilityId, bin: &AssetId) -> bool {
+    let inventory = accept(log, Broken::Nothing).inventory;
+    let mut numbers = BTreeSet::new();
+    let mut newest = i64::MIN;
+    for record in log {
+        let Record::Frame(frame) = record else {
+            continue;
+        };
+        for (n, (index, reading)) in (frame.first_n..).zip(&frame.readings) {
+            let name = &frame.channels[usize::try_from(*index).unwrap()];
+            let binds = inventory.channel(name).map(|(_, channel)| &channel.binds);
+            let is_of_bin = binds.is_some_and(|binds| {
+                binds.facility == *facility && binds.asset.as_ref() == Some(bin)
+            });
+            if is_of_bin && numbers.insert((&frame.edge, frame.epoch, n)) {
+                if reading.at.0 <= newest {
+                    return false;
+                }
+                newest = reading.at.0;
+            }
+        }
+    }
+    true
 }
 
 /// Whether the newest reading of a bin is bad or holds no more at the last tick.

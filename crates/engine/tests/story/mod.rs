@@ -2,6 +2,8 @@
 //!
 //! They happen on 23 November 2026 in a place whose time is UTC; readings hold for five minutes.
 
+mod accounts;
+mod alerts;
 mod bins;
 mod lots;
 mod windows;

@@ -109,3 +109,21 @@ fn a_reading_is_late_one_ms_beyond_lateness_and_not_before() {
     let held: Vec<UtcMs> = told.run.held().iter().map(|held| held.reading.at).collect();
     assert_eq!(held, [tick.minus(lateness + 1)]);
 }
+
+#[test]
+fn a_tick_that_moves_no_time_says_what_is_new_all_the_same() {
+    let told = one_bay()
+        .tick(at(9, 58, 0))
+        .said("b", at(10, 1, 0), in_use(true))
+        .tick(at(11, 0, 0))
+        .said("b", at(10, 2, 0), in_use(false))
+        .tick(at(11, 0, 0))
+        .told();
+    assert_eq!(told.lot(at(10, 0, 0)).departures, 1);
+    let counts = told
+        .run
+        .accounts()
+        .into_values()
+        .map(|row| row.counts.applied);
+    assert_eq!(counts.sum::<u64>(), 2);
+}
