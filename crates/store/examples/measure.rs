@@ -17,7 +17,7 @@ use huitian_model::{
     Reading, Record, Sample, SiteId, StationFigures, Stream, TimeSource, Usage, UtcMs, WindowBody,
     WindowKey, WindowLength, WindowRow, WindowStatus,
 };
-use huitian_store::{Backend, Sqlite, StoreConfig};
+use huitian_store::{Backend, Snapshot, Sqlite, StoreConfig};
 
 const DAYS: u64 = 14;
 const DAY_MS: i64 = 86_400_000;
@@ -39,7 +39,35 @@ async fn main() -> Result<(), Failed> {
     let (projected, beside) = tokio::join!(project(&store), beside(&store));
     projected?;
     beside?;
-    append(&store, "appends").await
+    append(&store, "appends").await?;
+    trim(&store).await
+}
+
+/// Lets all commits go, as when every sink has passed them, and shows what the windows take.
+async fn trim(store: &Sqlite) -> Result<(), Failed> {
+    for part in (0..PARTS).filter_map(Partition::new) {
+        let position = store.append(vec![(part, frame(0, 0)?)]).await?;
+        let position = position.first().copied().unwrap_or_default();
+        let commit = CommitNumber(DAYS);
+        store
+            .save_snapshot(
+                part,
+                Snapshot {
+                    position,
+                    commit,
+                    bytes: Vec::new(),
+                },
+            )
+            .await?;
+    }
+    let begun = Instant::now();
+    let done = store.maintain(START).await?;
+    let (took, used) = (begun.elapsed(), store.usage()?.used_bytes());
+    println!(
+        "{} commits trimmed in {took:?}, {used} bytes are left",
+        done.commits
+    );
+    Ok(())
 }
 
 /// Appends while windows are projected.

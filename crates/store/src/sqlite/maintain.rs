@@ -158,26 +158,35 @@ impl Tx<'_> {
         let begun = *rows;
         for partition in Partition::all() {
             let room = SLICE_ROWS.saturating_sub(*rows);
-            // The first record that is kept. Those without a time go with their neighbours.
-            let kept: Option<i64> = self
-                .conn
-                .prepare_cached(
-                    "SELECT min(key) FROM (SELECT key, newest_ms FROM log \
-                     WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3) WHERE newest_ms >= ?4",
-                )?
-                .query_row(
-                    params![
-                        keys::first(partition),
-                        keys::end(partition),
-                        keys::limit(room),
-                        before.0
-                    ],
-                    |row| row.get(0),
-                )?;
-            let end = kept.map_or(Position(u64::MAX), |key| Position(keys::number(key)));
+            let end = self.first_kept(partition, before, room)?;
             *rows += self.trim(partition, end, room)?;
         }
         count(*rows - begun)
+    }
+
+    /// The first of the oldest `max` records that is kept, or the end of them. Records without a
+    /// time go with their neighbours.
+    fn first_kept(
+        &self,
+        partition: Partition,
+        before: UtcMs,
+        max: usize,
+    ) -> Result<Position, StoreError> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT key, newest_ms FROM log WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3",
+        )?;
+        let mut rows = statement.query(params![
+            keys::first(partition),
+            keys::end(partition),
+            keys::limit(max)
+        ])?;
+        while let Some(row) = rows.next()? {
+            let newest: Option<i64> = row.get(1)?;
+            if newest.is_some_and(|newest| newest >= before.0) {
+                return Ok(Position(keys::number(row.get(0)?)));
+            }
+        }
+        Ok(Position(u64::MAX))
     }
 
     fn trim_all_windows(

@@ -51,6 +51,34 @@ fn a_file_of_another_program_is_left_alone() {
     assert!(matches!(refusal(&folder), StoreError::Damaged(_)));
 }
 
+/// kill -9 leaves the page cache, so no kill shows whether anything was synced.
+#[tokio::test]
+async fn every_commit_is_synced_and_no_checkpoint_hides_an_error() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for (pragma, expected) in [
+        ("synchronous", "2"),
+        ("journal_mode", "wal"),
+        ("wal_autocheckpoint", "0"),
+        ("auto_vacuum", "2"),
+        ("foreign_keys", "1"),
+    ] {
+        let found = store.write(Lane::Results, Size::ROW, move |tx| {
+            let value = tx
+                .conn
+                .pragma_query_value(None, pragma, |row| row.get::<_, rusqlite::types::Value>(0))?;
+            Ok(match &value {
+                rusqlite::types::Value::Integer(number) => number.to_string(),
+                rusqlite::types::Value::Text(text) => text.clone(),
+                rusqlite::types::Value::Null
+                | rusqlite::types::Value::Real(_)
+                | rusqlite::types::Value::Blob(_) => panic!("{value:?}"),
+            })
+        });
+        assert_eq!(found.await.unwrap(), expected, "{pragma}");
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_record_is_an_error_and_not_a_guess() {
     let folder = Folder::new();
