@@ -206,6 +206,11 @@ fn event_time_of_chirpstack_is_the_servers_then_a_gateways() {
     let gateway = r#"{"location":{}},{"time":"2022-07-18T11:35:05+02:00"}"#;
     assert_eq!(with(time, gateway), Some(ms("2022-07-18T09:35:06.927Z")));
     assert_eq!(with("", gateway), Some(ms("2022-07-18T09:35:05Z")));
+    // The order of the members means nothing.
+    let late = r#","rxInfo":[{"time":"2022-07-18T09:35:05Z"}],"fPort":1,"data":"AQ==""#;
+    let body = chirpstack(&format!("{late}{time}"));
+    let found = uplink(CHIRPSTACK, &body).at;
+    assert_eq!(found, Some(ms("2022-07-18T09:35:06.927Z")));
     // A gateway whose clock is unset says nothing, and harms nothing.
     let unset = r#"{"time":"1970-01-01T00:00:12Z"}"#;
     assert_eq!(
