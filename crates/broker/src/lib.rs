@@ -1,8 +1,8 @@
 //! The embedded MQTT broker: acknowledges a device after its reading is on disk.
 //!
 //! MQTT 3.1.1 and 5.0 over TCP, `QoS` 0 to 2. Every message goes to the intake as a
-//! [`Delivery`](huitian_mqtt::Delivery), and PUBACK (PUBREC for `QoS` 2) goes out only after the
-//! intake has answered [`Verdict::Durable`](huitian_mqtt::Verdict). If it answers `Retry`, or drops
+//! [`Delivery`], and PUBACK (PUBREC for `QoS` 2) goes out only after the
+//! intake has answered [`Verdict::Durable`]. If it answers `Retry`, or drops
 //! the delivery, the connection is closed without an acknowledgement and the device sends again.
 //! Hundreds of messages of one connection may wait for the same commit, which is why this is a
 //! listener of our own and not a broker library: see `crates/decisions/0010-embedded-broker.md`.
