@@ -5,7 +5,7 @@
 //!                   port 2  [occupied u8, temperature i8 degC]
 //!                   port 3  [debug 12 B, firmware 3 B, reset cause u8, occupied u8]
 //! Dingtek DF702     port 3  [80 00 01 01 11, level u16be mm, gps 00, temperature i8 degC,
-//!                            angle sign, angle, full|fire, tilt|battery, counter u16be, 81]
+//!                            angle sign, angle, full|fire, tilt|battery, counter u16be, 00, 81]
 //! Milesight EM310   port 85 [01 75 battery u8 %][03 82 distance u16le mm][04 00 position u8]
 //! Milesight EM400   port 85 [01 75 battery u8 %][03 67 temperature i16le 0.1 degC]
 //!                           [04 82 distance u16le mm][05 00 position u8]
@@ -84,7 +84,7 @@ pub fn dingtek(sample: BinSample, place: Option<(f32, f32)>, counter: u16) -> Fr
         &temperature.to_be_bytes(),
         &[0, 0, 0, flags],
         &counter,
-        &[0x81],
+        &[0, 0x81],
     ];
     let [t, alarms, n, end] = tail;
     match place {

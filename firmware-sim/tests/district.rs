@@ -75,3 +75,78 @@ fn at_any_instant_a_handful_of_bins_overflow_and_lots_are_full() {
     assert!((336..=336 * 5).contains(&sum), "{sum}");
     assert!(most <= 15, "{most}");
 }
+
+#[test]
+fn adjacent_ranges_join_without_a_seam_and_the_seed_decides() {
+    let world = world(FaultRates::demo());
+    let to = MONDAY + 30 * HOUR;
+    let whole: Vec<_> = world.messages(MONDAY, to).collect();
+    let cuts = [0, 1, 7 * HOUR, 20 * HOUR, 20 * HOUR + 17, 30 * HOUR];
+    let parts = cuts.windows(2);
+    let joined: Vec<_> = parts
+        .flat_map(|cut| world.messages(MONDAY + cut[0], MONDAY + cut[1]))
+        .collect();
+    assert!(whole.len() > 80_000);
+    assert!(whole == joined);
+    assert!(whole.is_sorted_by_key(|message| message.arrive_at_ms));
+    let other = World::new(Config {
+        seed: 8,
+        scale: 1,
+        faults: FaultRates::demo(),
+    });
+    assert!(whole[0] != other.messages(MONDAY, to).next().unwrap());
+}
+
+#[test]
+fn without_faults_gate_counters_and_bay_states_tell_the_truth() {
+    let world = world(FaultRates::none());
+    let (from, to) = (MONDAY, MONDAY + DAY);
+    let mut changes = std::collections::BTreeMap::new();
+    for event in world.truth(from, to) {
+        assert!(!matches!(event.kind, firmware_sim::TruthKind::Fault(_)));
+        if world.inventory().devices[usize::try_from(event.device).unwrap()].profile
+            == "bosch-tps110"
+        {
+            changes.insert((event.device, event.at_ms), event.kind);
+        }
+    }
+    assert!(changes.len() > 1_000);
+    let mut told = 0;
+    for message in world.messages(from, to + 10_000) {
+        let json: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
+        let (port, data) = match json.get("uplink_message") {
+            Some(up) => (&up["f_port"], &up["frm_payload"]),
+            None => (&json["fPort"], &json["data"]),
+        };
+        if *port == 1 {
+            let occupied = *data == "AQ==";
+            if (from..to).contains(&message.send_at_ms) {
+                let truth = changes.remove(&(message.device, message.send_at_ms));
+                assert_eq!(truth == Some(firmware_sim::TruthKind::Arrival), occupied);
+                told += 1;
+            }
+        }
+    }
+    assert!(told > 1_000 && changes.is_empty(), "{told} {changes:?}");
+}
+
+#[test]
+fn residents_are_home_by_night_and_on_holidays() {
+    let world = world(FaultRates::none());
+    let inside = |at: i64| {
+        let lots = world.inventory().facilities.iter();
+        lots.filter_map(|one| world.true_occupancy(&one.site, &one.id, at))
+            .sum::<i64>()
+    };
+    let (night, noon) = (inside(MONDAY + 2 * HOUR), inside(MONDAY + 11 * HOUR));
+    assert!(night * 100 > noon * 120, "{night} {noon}");
+    // National Day 2026 was a Thursday; the Thursday five weeks later was worked.
+    let holiday = MONDAY - 39 * DAY;
+    let workday = holiday + 35 * DAY;
+    assert_eq!(
+        firmware_sim::kind_of(firmware_sim::day_of(holiday + 9 * HOUR)),
+        firmware_sim::DayKind::Holiday
+    );
+    let (off, work) = (inside(holiday + 9 * HOUR), inside(workday + 9 * HOUR));
+    assert!(off * 100 > work * 110, "{off} {work}");
+}
