@@ -72,8 +72,8 @@ pub fn fill(bin: &Bin, at_ms: i64) -> i64 {
     let mut until = offset;
     for day in (today - LOOK_BACK_DAYS..=today).rev() {
         let come = intake(bin, day);
-        let visit = visits(bin, day).into_iter().flatten();
-        let last = visit.filter(|v| v.made && v.offset_ms <= until).last();
+        let mut made = visits(bin, day).into_iter().rev().flatten();
+        let last = made.find(|v| v.made && v.offset_ms <= until);
         let since = last.map_or(0, |v| WASTE.share(v.offset_ms));
         sum += come * (WASTE.share(until) - since) / WHOLE;
         if let Some(visit) = last {

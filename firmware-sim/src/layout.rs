@@ -186,9 +186,9 @@ impl Layout {
             network,
             dice,
         };
-        self.add_lot(&mut place, index % 10 < 3, "lot-1", "1 号停车场", "Lot 1");
+        self.add_lot(&mut place, index % 10 < 3, false);
         if index % 16 == 5 {
-            self.add_lot(&mut place, true, "lot-2", "访客停车场", "Visitors' lot");
+            self.add_lot(&mut place, true, true);
         }
         self.add_station(&mut place, 1);
         if index % 20 == 3 {
@@ -216,8 +216,12 @@ impl Layout {
         });
     }
 
-    fn add_lot(&mut self, place: &mut Place, sensored: bool, id: &str, zh: &str, en: &str) {
-        let visitors = id == "lot-2";
+    fn add_lot(&mut self, place: &mut Place, sensored: bool, visitors: bool) {
+        let (id, zh, en) = if visitors {
+            ("lot-2", "访客停车场", "Visitors' lot")
+        } else {
+            ("lot-1", "1 号停车场", "Lot 1")
+        };
         let index = place.index;
         let places = match (sensored, visitors) {
             (true, true) => place.dice.between(8, 17),
@@ -225,9 +229,9 @@ impl Layout {
             (false, _) => place.dice.between(30, 121) * 5,
         };
         let gates = match (sensored, visitors) {
-            (true, false) if index % 40 == 0 => 1,
+            (true, false) if index.is_multiple_of(40) => 1,
             (true, _) => 0,
-            (false, _) => 1 + i64::from(index % 2 == 0),
+            (false, _) => 1 + i64::from(index.is_multiple_of(2)),
         };
         let facility = self.inventory.facilities.len();
         let capacity = u32::try_from(places).unwrap_or(1);
@@ -260,11 +264,11 @@ impl Layout {
             let name = format!("gate-{}", gate + 1);
             let asset = self.add_asset(facility, &name, AssetKind::Gate);
             let subject = Subject::Gate(number, gate);
-            self.add_device(place, Profile::PlainGate, subject, facility, Some(asset));
+            self.add_device(place, Profile::PlainGate, subject, (facility, Some(asset)));
         }
         if !sensored && index % 16 == 7 {
             let subject = Subject::Display(number);
-            self.add_device(place, Profile::PlainDisplay, subject, facility, None);
+            self.add_device(place, Profile::PlainDisplay, subject, (facility, None));
         }
     }
 
@@ -275,7 +279,12 @@ impl Layout {
             by_day: by_day || place.dice.chance(120),
         });
         let subject = Subject::Bay(self.bays.len() - 1);
-        self.add_device(place, Profile::BoschTps110, subject, facility, Some(asset));
+        self.add_device(
+            place,
+            Profile::BoschTps110,
+            subject,
+            (facility, Some(asset)),
+        );
     }
 
     fn add_station(&mut self, place: &mut Place, number: usize) {
@@ -322,7 +331,7 @@ impl Layout {
             full_mm: i64::from(full_mm),
         });
         let subject = Subject::Bin(self.bins.len() - 1);
-        self.add_device(place, profile, subject, facility, Some(asset));
+        self.add_device(place, profile, subject, (facility, Some(asset)));
     }
 
     fn add_asset(&mut self, facility: usize, id: &str, kind: AssetKind) -> usize {
@@ -342,8 +351,7 @@ impl Layout {
         place: &mut Place,
         profile: Profile,
         subject: Subject,
-        facility: usize,
-        asset: Option<usize>,
+        (facility, asset): (usize, Option<usize>),
     ) {
         let (name, short, every_ms) = profile.facts();
         let number = self.devices.len();

@@ -64,7 +64,7 @@ pub fn connect(client: &str, keep_alive_s: u16) -> Vec<u8> {
     )
 }
 
-/// PUBLISH; with a packet id at QoS 1, without at QoS 0.
+/// PUBLISH; with a packet id where it is to be acknowledged, else without.
 pub fn publish(topic: &str, payload: &[u8], id: Option<u16>, again: bool) -> Vec<u8> {
     let first = 0x30 | u8::from(id.is_some()) << 1 | u8::from(again) << 3;
     let id = id.map(u16::to_be_bytes);

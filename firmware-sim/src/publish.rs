@@ -43,7 +43,7 @@ pub struct PublishConfig {
     pub broker: SocketAddr,
     /// Connections to it, 1 to 256.
     pub connections: usize,
-    /// At QoS 1, where each message is acknowledged; else at QoS 0.
+    /// Whether the broker acknowledges each message (quality of service 1, else 0).
     pub acknowledged: bool,
 }
 
@@ -241,7 +241,7 @@ impl Line {
             .map_err(late)??
         {
             Answer::Connack(0) => Ok((read, write)),
-            other => {
+            other @ (Answer::Connack(_) | Answer::Puback(_) | Answer::Pingresp) => {
                 let text = format!("expected CONNACK 0, found {other:?}");
                 Err(io::Error::new(io::ErrorKind::ConnectionRefused, text))
             }

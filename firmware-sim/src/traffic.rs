@@ -51,7 +51,13 @@ impl Body {
             Self::Fills(_) => 4,
             Self::Bin { .. } => match profile {
                 Profile::MilesightEm400 => 4,
-                _ => 3,
+                Profile::BoschTps110
+                | Profile::DingtekDf702
+                | Profile::MilesightEm310
+                | Profile::PlainGate
+                | Profile::PlainDisplay
+                | Profile::PlainFill
+                | Profile::PlainFillBatch => 3,
             },
         }
     }

@@ -1,10 +1,15 @@
-//! The published frames of lorawan_vectors.json (TheThingsNetwork/lorawan-devices and
+//! The published frames of `lorawan_vectors.json` (TheThingsNetwork/lorawan-devices and
 //! ZennerIoT/element-parsers, MIT; thingsboard/data-converters, Apache-2.0), from their values.
+
+use std::fmt::Write as _;
 
 use super::*;
 
 fn check(frame: &Frame, port: u8, hex: &str) {
-    let written: String = frame.bytes().iter().map(|b| format!("{b:02x}")).collect();
+    let mut written = String::new();
+    for byte in frame.bytes() {
+        write!(written, "{byte:02x}").unwrap();
+    }
     assert_eq!((frame.port, written.as_str()), (port, hex));
 }
 
