@@ -33,10 +33,18 @@ pub enum StoreError {
     #[error("the store is closed")]
     Closed,
     /// Another process has the data folder.
-    #[error("the data folder {} is in use by another huitian: stop that one first, or name another folder", .0.display())]
+    #[error(
+        "the data folder {} is in use by another huitian: stop that one first, \
+         or name another folder",
+        .0.display()
+    )]
     InUse(PathBuf),
     /// Written by a newer program.
-    #[error("{} has schema version {found}, this program knows up to {known}: use a newer huitian", file.display())]
+    #[error(
+        "{} has schema version {found}, this program knows up to {known}: \
+         use a newer huitian",
+        file.display()
+    )]
     TooNew {
         /// The database file.
         file: PathBuf,

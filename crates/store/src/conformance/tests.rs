@@ -1,3 +1,5 @@
+//! Both backends conform, every flaw is found, and random operations agree with a naive model.
+
 use std::collections::VecDeque;
 
 use proptest::prelude::*;

@@ -1,3 +1,5 @@
+//! The store in memory fails as its seed says, and as a real one may.
+
 use huitian_model::{Tick, UtcMs};
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Claims about the SQLite store; this file holds what they share.
+
 use huitian_model::{
     AccountKey, AccountRow, AlertId, AlertRow, AlertState, AssetId, BinFigures, ChannelName,
     ChannelRef, Commit, CommitNumber, Counts, Current, CurrentBody, DeviceId, DeviceRow, EdgeId,

@@ -1,6 +1,7 @@
 //! Killed at any instant, the store keeps what it has acknowledged. The test runs its own binary
 //! as the process that is killed.
 
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
@@ -11,18 +12,17 @@ use super::*;
 /// Names the data folder to the child.
 const DIR: &str = "HUITIAN_STORE_CRASH_DIR";
 
+/// The test below, which the child runs as itself.
+const TEST: &str = "sqlite::tests::crash::acknowledged_records_and_commits_survive_kill_9";
+
 /// How often it is killed.
 const KILLS: usize = 20;
 
 /// Acknowledgements after which it is killed, by turns.
 const LIVES: [usize; 4] = [1, 40, 150, 400];
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "the process that `acknowledged_records_and_commits_survive_kill_9` kills"]
-async fn child() {
-    let Some(dir) = std::env::var_os(DIR) else {
-        return;
-    };
+/// The process that is killed: appends and commits, and prints what was acknowledged.
+async fn live_until_killed(dir: OsString) {
     let store = Sqlite::open(StoreConfig::new(dir)).unwrap();
     let appends = (0..4_i64).map(|task| {
         let store = store.clone();
@@ -55,12 +55,7 @@ async fn child() {
 
 fn start(folder: &Folder) -> Child {
     Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "sqlite::tests::crash::child",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "--nocapture", TEST])
         .env(DIR, folder.dir.path())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -102,8 +97,11 @@ fn live(folder: &Folder, acknowledgements: usize) -> Vec<(bool, u64, i64)> {
     seen
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn acknowledged_records_and_commits_survive_kill_9() {
+    if let Some(dir) = std::env::var_os(DIR) {
+        return live_until_killed(dir).await;
+    }
     let folder = Folder::new();
     let mut appends = std::collections::BTreeMap::new();
     let mut committed = 0;

@@ -1,3 +1,5 @@
+//! What never became a reading is counted, within limits.
+
 use crate::{IntakeNote, IntakeReason, OTHER_SOURCES, SOURCES_PER_HOUR_MAX, UNKNOWN_DEVICES_MAX};
 use crate::{SAMPLE_BYTES_MAX, UnknownNote};
 

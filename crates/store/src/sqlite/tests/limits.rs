@@ -1,3 +1,5 @@
+//! Quota and retention.
+
 use huitian_model::{Frame, Origin};
 
 use super::*;

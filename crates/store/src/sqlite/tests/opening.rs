@@ -1,3 +1,5 @@
+//! Which files are opened, which are refused, and what is asked of SQLite.
+
 use super::*;
 
 fn raw(folder: &Folder, sql: &str) {

@@ -1,3 +1,5 @@
+//! Who is told what, and how often.
+
 use Transition::{Activated, Amended, Raised, Returned};
 
 use crate::OutboxState;

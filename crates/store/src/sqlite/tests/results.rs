@@ -1,3 +1,5 @@
+//! What the engine said is found again, and once.
+
 use crate::{AlertQuery, WindowQuery};
 
 use super::*;

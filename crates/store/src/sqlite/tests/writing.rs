@@ -1,3 +1,5 @@
+//! The writer thread: groups, refusals, poison, and who waits for whom.
+
 use std::time::Duration;
 
 use super::*;
