@@ -24,8 +24,12 @@ function showAges(root) {
   }
 }
 
-const beijing = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Shanghai", month: "2-digit",
-  day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const beijing = new Intl.DateTimeFormat("en-GB", { timeZone: "Asia/Shanghai", month: "2-digit",
+  day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+function beijingText(at) {
+  const part = Object.fromEntries(beijing.formatToParts(at).map(({ type, value }) => [type, value]));
+  return `${part.month}-${part.day} ${part.hour}:${part.minute}:${part.second}`;
+}
 const clock = document.getElementById("clock");
 
 setInterval(() => {
@@ -33,7 +37,7 @@ setInterval(() => {
   if (clock && !Number.isNaN(hub.at)) {
     const at = new Date(now());
     clock.dateTime = at.toISOString();
-    clock.textContent = beijing.format(at);
+    clock.textContent = beijingText(at);
   }
 }, 1_000);
 
@@ -131,8 +135,7 @@ function connected(isLive) {
   }
   lostAt ??= new Date();
   connection.className = "conn lost";
-  const at = lostAt.toLocaleTimeString("sv-SE", { timeZone: "Asia/Shanghai" });
-  text.textContent = page.connLost.replace("{when}", at);
+  text.textContent = page.connLost.replace("{when}", beijingText(lostAt));
 }
 
 // EventSource comes back by itself with Last-Event-ID; where it gives up, we open a new one.

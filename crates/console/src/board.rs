@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use huitian_model::{
-    AlertId, AlertRow, AlertState, Commit, Current, DeviceId, DeviceRow, FacilityId, FillLevel, Inventory,
-    Output, SiteId, Transition, UtcMs,
+    AlertId, AlertRow, AlertState, Commit, Current, DeviceId, DeviceRow, FacilityId, FillLevel,
+    Inventory, Output, SiteId, Transition, UtcMs,
 };
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -204,10 +204,12 @@ impl Board {
     /// A new inventory holds: figures of facilities that are gone are dropped.
     pub fn set_inventory(&self, inventory: Arc<Inventory>) {
         self.change(|state| {
-            state.currents.retain(|(site, facility), _| {
-                inventory.facility(site, facility).is_some()
-            });
-            state.devices.retain(|id, _| inventory.devices.contains_key(id));
+            state
+                .currents
+                .retain(|(site, facility), _| inventory.facility(site, facility).is_some());
+            state
+                .devices
+                .retain(|id, _| inventory.devices.contains_key(id));
             state.inventory = inventory;
             state.whole_since = state.version;
             true
@@ -266,7 +268,11 @@ impl Board {
                 .iter()
                 .map(|(key, current)| (key.clone(), Arc::clone(&current.value)))
                 .collect(),
-            alerts: state.alerts.values().map(|it| Arc::clone(&it.value)).collect(),
+            alerts: state
+                .alerts
+                .values()
+                .map(|it| Arc::clone(&it.value))
+                .collect(),
             progress: state.progress.clone(),
             world: state.world,
             health: state.health.value.clone(),
@@ -311,7 +317,8 @@ impl Board {
         }
         let version = state.version;
         drop(state);
-        self.changed.send_modify(|newest| *newest = version.max(*newest));
+        self.changed
+            .send_modify(|newest| *newest = version.max(*newest));
     }
 
     /// A panic in a writer cannot leave a half-made state: each map is changed by single inserts.

@@ -69,14 +69,22 @@ pub(crate) fn request_lang(request: &Request) -> Lang {
 
 /// The language that is chosen by `?lang=`.
 fn chosen(uri: &Uri) -> Option<Lang> {
-    let pairs = uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+    let pairs = uri
+        .query()?
+        .split('&')
+        .filter_map(|pair| pair.split_once('='));
     let mut of_lang = pairs.filter(|(name, _)| *name == "lang");
     of_lang.next().and_then(|(_, value)| Lang::from_tag(value))
 }
 
 fn is_for_people(uri: &Uri) -> bool {
     const MACHINES: [&str; 6] = [
-        "/api/", "/assets/", "/healthz", "/readyz", "/metrics", "/openapi.json",
+        "/api/",
+        "/assets/",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/openapi.json",
     ];
     !MACHINES.iter().any(|prefix| uri.path().starts_with(prefix))
 }

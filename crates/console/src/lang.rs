@@ -57,7 +57,9 @@ impl Lang {
 }
 
 fn cookie(cookies: &str) -> Option<Lang> {
-    let pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let pairs = cookies
+        .split(';')
+        .filter_map(|pair| pair.trim().split_once('='));
     let mut of_lang = pairs.filter(|(name, _)| *name == "lang");
     of_lang.next().and_then(|(_, value)| Lang::from_tag(value))
 }

@@ -30,7 +30,9 @@ impl Params {
     /// The value of a parameter; none where it is absent or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str()).filter(|it| !it.is_empty())
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|it| !it.is_empty())
     }
 
     /// All values of a parameter.
@@ -51,7 +53,12 @@ impl Params {
                 };
                 return Err(Problem::parameter(name, value, &permitted));
             }
-            if self.0.iter().skip(index + 1).any(|(other, _)| other == name) {
+            if self
+                .0
+                .iter()
+                .skip(index + 1)
+                .any(|(other, _)| other == name)
+            {
                 return Err(Problem::parameter(name, value, "the parameter once"));
             }
         }
@@ -59,7 +66,12 @@ impl Params {
     }
 
     /// One of some names, or `default`.
-    pub fn one_of<'a>(&self, name: &str, from: &[&'a str], default: &'a str) -> Result<&'a str, Problem> {
+    pub fn one_of<'a>(
+        &self,
+        name: &str,
+        from: &[&'a str],
+        default: &'a str,
+    ) -> Result<&'a str, Problem> {
         let Some(found) = self.get(name) else {
             return Ok(default);
         };

@@ -47,7 +47,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/api/{*rest}", get(api::nothing_here))
         .fallback(pages::nothing_here)
         .method_not_allowed_fallback(async || Problem::method())
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), guard::guard))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            guard::guard,
+        ))
         .with_state(app)
 }
 

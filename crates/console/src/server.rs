@@ -47,9 +47,12 @@ impl Console {
         if !at.ip().is_loopback() {
             return Err(ConsoleError::NotLoopback(at));
         }
-        let listen = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::AddrInUse => ConsoleError::PortTaken(at),
-            _ => ConsoleError::Listen(at, error),
+        let listen = |error: std::io::Error| {
+            if error.kind() == std::io::ErrorKind::AddrInUse {
+                ConsoleError::PortTaken(at)
+            } else {
+                ConsoleError::Listen(at, error)
+            }
         };
         let listener = TcpListener::bind(at).map_err(listen)?;
         listener.set_nonblocking(true).map_err(listen)?;
@@ -82,7 +85,7 @@ impl Console {
         self.listener.local_addr().map_err(listen)
     }
 
-    /// The routes without the listener, for tests.
+    /// The routes without the listener, for tests; event streams end when the console is dropped.
     pub fn router(&self) -> Router {
         routes::router(Arc::clone(&self.app))
     }
@@ -128,8 +131,14 @@ impl Console {
         drop(listener);
         self.stop.send_replace(true);
         let drained = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.app.limits.drain, drained).await.is_err() {
-            tracing::info!(open = connections.len(), "connections were closed at shutdown");
+        if tokio::time::timeout(self.app.limits.drain, drained)
+            .await
+            .is_err()
+        {
+            tracing::info!(
+                open = connections.len(),
+                "connections were closed at shutdown"
+            );
         }
         Ok(())
     }

@@ -39,7 +39,9 @@ impl Show {
         When {
             iso: at.to_string(),
             text: self.zone.text(at, "%m-%d %H:%M:%S"),
-            age: self.now.map_or_else(String::new, |now| self.age(now.since(at))),
+            age: self
+                .now
+                .map_or_else(String::new, |now| self.age(now.since(at))),
         }
     }
 
@@ -111,6 +113,20 @@ pub(crate) fn grouped(n: u64) -> String {
             text.push('\u{202f}');
         }
         text.push(digit);
+    }
+    text
+}
+
+/// Bytes in lower-case hex, with something between them.
+pub(crate) fn hex<'a>(bytes: impl Iterator<Item = &'a u8>, between: &str) -> String {
+    let digit = |n: u8| char::from_digit(u32::from(n), 16).unwrap_or('?');
+    let mut text = String::new();
+    for byte in bytes {
+        if !text.is_empty() {
+            text.push_str(between);
+        }
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
     }
     text
 }

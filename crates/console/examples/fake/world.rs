@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    AccountKey, AccountRow, AlertId, AlertRow, AlertState, Asset, AssetId, AssetKind, BadReason,
-    BayCurrent, BayState, Bilingual, BinCurrent, BinFigures, Binding, Channel, ChannelName, Counts,
-    Current, CurrentBody, Device, DeviceId, DeviceRow, Dwell, EdgeId, Emptied, Evidence, Facility,
-    FacilityId, FacilityKind, FillLevel, Finding, GateCount, Inventory, LotCurrent, LotFigures,
-    OverflowEpisode, Quantity, RuleId, RuleKind, Severity, Site, SiteId, StationFigures, Stream,
-    Transition, Usage, UtcMs, WindowBody, WindowKey, WindowLength, WindowRow, WindowStatus,
+    AlertId, AlertRow, AlertState, Asset, AssetId, AssetKind, BadReason, BayCurrent, BayState,
+    Bilingual, BinCurrent, Binding, Channel, ChannelName, Current, CurrentBody, Device, DeviceId,
+    DeviceRow, Evidence, Facility, FacilityId, FacilityKind, FillLevel, GateCount, Inventory,
+    LotCurrent, Quantity, RuleId, RuleKind, Severity, Site, SiteId, Stream, Transition, UtcMs,
 };
-use huitian_report::{AlertQuery, Intake, Source, SourceError, Span, UnknownDevice, WindowQuery};
 
-const HOUR: i64 = 3_600_000;
-const DAY: i64 = 24 * HOUR;
+pub const HOUR: i64 = 3_600_000;
+pub const DAY: i64 = 24 * HOUR;
 
 const PLACES: [(&str, &str); 16] = [
     ("龙腾苑", "Longteng Yuan"),
@@ -43,7 +40,7 @@ const SUBDISTRICTS: [(&str, &str); 6] = [
     ("霍营街道", "Huoying"),
 ];
 
-const STREAMS: [Stream; 4] = [
+pub const STREAMS: [Stream; 4] = [
     Stream::Kitchen,
     Stream::Recyclable,
     Stream::Hazardous,
@@ -55,12 +52,12 @@ pub fn limit() -> FillLevel {
     fill(9_000)
 }
 
-fn fill(hundredths: i64) -> FillLevel {
+pub fn fill(hundredths: i64) -> FillLevel {
     FillLevel::from_hundredths(u16::try_from(hundredths.clamp(0, 10_000)).unwrap()).unwrap()
 }
 
 /// A number that looks drawn at random, the same for the same arguments.
-fn draw(a: u64, b: u64) -> i64 {
+pub fn draw(a: u64, b: u64) -> i64 {
     let mut x = a.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ b.wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x ^= x >> 31;
     x = x.wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -87,21 +84,20 @@ impl World {
         Self { inventory }
     }
 
-    fn facilities(&self) -> impl Iterator<Item = (u64, &Site, &Facility)> {
-        (0_u64..).zip(self.inventory.sites.values()).flat_map(|(n, site)| {
-            site.facilities.values().map(move |facility| (n, site, facility))
-        })
+    /// All facilities with the number of their compound.
+    pub fn facilities(&self) -> impl Iterator<Item = (u64, &Site, &Facility)> {
+        (0_u64..)
+            .zip(self.inventory.sites.values())
+            .flat_map(|(n, site)| {
+                site.facilities
+                    .values()
+                    .map(move |facility| (n, site, facility))
+            })
     }
 
     /// All facilities as they stand.
     pub fn currents(&self, now: UtcMs) -> Vec<Current> {
-        self.facilities().map(|(n, site, it)| current(n, site, it, now)).collect()
-    }
-
-    /// Some of them, as a live hub would publish.
-    pub fn some_currents(&self, now: UtcMs, turn: u64) -> Vec<Current> {
         self.facilities()
-            .filter(|(n, ..)| n % 23 == turn % 23)
             .map(|(n, site, it)| current(n, site, it, now))
             .collect()
     }
@@ -172,7 +168,11 @@ fn site(n: u64) -> Site {
 
 fn facilities_of(n: u64) -> Vec<Facility> {
     let capacity = u32::try_from(60 + draw(n, 1) % 340).unwrap();
-    let bays = if n % 3 == 0 { capacity.min(60) } else { 0 };
+    let bays = if n.is_multiple_of(3) {
+        capacity.min(60)
+    } else {
+        0
+    };
     let asset = |id: String, kind| {
         let id = AssetId::new(&id).unwrap();
         (id.clone(), Asset { id, kind })
@@ -188,7 +188,9 @@ fn facilities_of(n: u64) -> Vec<Facility> {
             initial_count: None,
         },
         batch: Some(huitian_model::Batch::NewBuilt),
-        assets: (0..bays).map(|k| asset(format!("bay-{k:03}"), AssetKind::Bay)).collect(),
+        assets: (0..bays)
+            .map(|k| asset(format!("bay-{k:03}"), AssetKind::Bay))
+            .collect(),
     };
     let station = |k: u64| Facility {
         id: FacilityId::new(&format!("w{k}")).unwrap(),
@@ -214,7 +216,7 @@ fn facilities_of(n: u64) -> Vec<Facility> {
             .collect(),
     };
     let mut all = vec![lot, station(1)];
-    if n % 2 == 0 {
+    if n.is_multiple_of(2) {
         all.push(station(2));
     }
     all
@@ -252,22 +254,34 @@ fn add_devices(inventory: &mut Inventory, site: &Site, n: u64) {
 }
 
 /// Share of places in use in a residential lot: full at night, emptier by day.
-fn parked(n: u64, at: UtcMs) -> f64 {
-    #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a picture")]
+pub fn parked(n: u64, at: UtcMs) -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::as_conversions,
+        reason = "a picture"
+    )]
     let hour = ((at.0 + 8 * HOUR).rem_euclid(DAY) as f64) / 3_600_000.0;
     let day = (at.0 + 8 * HOUR).div_euclid(DAY);
     let weekend = matches!((day + 3).rem_euclid(7), 5 | 6);
     let wave = ((hour - 3.0) / 24.0 * std::f64::consts::TAU).cos();
-    #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a picture")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::as_conversions,
+        reason = "a picture"
+    )]
     let own = draw(n, 3) as f64 / 1_000_000.0;
-    #[expect(clippy::cast_precision_loss, clippy::as_conversions, reason = "a picture")]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::as_conversions,
+        reason = "a picture"
+    )]
     let noise = draw(n, u64::try_from(at.0 / 900_000).unwrap()) as f64 / 1_000_000.0 - 0.5;
     let depth = if weekend { 0.12 } else { 0.25 };
     (0.62 + own * 0.36 + depth * wave + noise * 0.03).clamp(0.02, 1.0)
 }
 
 /// Level of a bin in hundredths of a percent, and when it was last emptied.
-fn level(n: u64, k: u64, at: UtcMs) -> (i64, UtcMs) {
+pub fn level(n: u64, k: u64, at: UtcMs) -> (i64, UtcMs) {
     let period = (18 + draw(n * 31 + k, 7) % 40) * HOUR;
     let shift = draw(n * 17 + k, 8) * 100;
     let age = (at.0 + shift).rem_euclid(period);
@@ -278,13 +292,16 @@ fn level(n: u64, k: u64, at: UtcMs) -> (i64, UtcMs) {
 fn current(n: u64, site: &Site, facility: &Facility, now: UtcMs) -> Current {
     let blind = n % 37 == 5;
     let (body, total) = match &facility.kind {
-        FacilityKind::ParkingLot { capacity, .. } => {
-            (lot(n, facility, *capacity, (now, blind)), 2.max(facility.assets.len()))
-        }
+        FacilityKind::ParkingLot { capacity, .. } => (
+            lot(n, facility, *capacity, (now, blind)),
+            2.max(facility.assets.len()),
+        ),
         FacilityKind::WasteStation { .. } => {
             let bins = (0_u64..).zip(facility.assets.values());
             let key = n + if facility.id.as_str() == "w2" { 500 } else { 0 };
-            let bins = bins.map(|(k, asset)| bin(key, k, asset, (now, blind))).collect();
+            let bins = bins
+                .map(|(k, asset)| bin(key, k, asset, (now, blind)))
+                .collect();
             (CurrentBody::Station(bins), facility.assets.len())
         }
     };
@@ -314,22 +331,25 @@ fn lot(n: u64, facility: &Facility, capacity: u32, (now, blind): (UtcMs, bool)) 
         n if n % 5 == 1 => places / 30,
         _ => 0,
     };
-    let in_use = (f64::from(places - unknown) * parked(n, now)).round() as i32;
-    let bays = (0_i32..).zip(facility.assets.values()).map(|(k, asset)| BayCurrent {
-        asset: asset.id.clone(),
-        state: match k {
-            _ if blind => BayState::Silent,
-            k if k < in_use => BayState::InUse,
-            k if k < in_use + unknown => match k % 3 {
-                0 => BayState::Bad(BadReason::DeviceFault),
-                1 => BayState::Silent,
-                _ => BayState::NeverSeen,
+    let share = if n % 21 == 8 { 1.0 } else { parked(n, now) };
+    let in_use = (f64::from(places - unknown) * share).round() as i32;
+    let bays = (0_i32..)
+        .zip(facility.assets.values())
+        .map(|(k, asset)| BayCurrent {
+            asset: asset.id.clone(),
+            state: match k {
+                _ if blind => BayState::Silent,
+                k if k < in_use => BayState::InUse,
+                k if k < in_use + unknown => match k % 3 {
+                    0 => BayState::Bad(BadReason::DeviceFault),
+                    1 => BayState::Silent,
+                    _ => BayState::NeverSeen,
+                },
+                _ => BayState::Free,
             },
-            _ => BayState::Free,
-        },
-        since: Some(now.minus(i64::from(k) * 240_000)),
-        newest_at: Some(now.minus(i64::from(k) * 7_000)),
-    });
+            since: Some(now.minus(i64::from(k) * 240_000)),
+            newest_at: Some(now.minus(i64::from(k) * 7_000)),
+        });
     let mut bays: Vec<BayCurrent> = bays.collect();
     // Mix the states over the lot without changing any id.
     for index in 0..bays.len() {
@@ -393,7 +413,11 @@ fn alert(
             Some(_) => Evidence::Fresh,
             None => Evidence::StaleSince(bin.newest_at.unwrap_or(since)),
         },
-        transition: if over { Transition::Returned } else { Transition::Activated },
+        transition: if over {
+            Transition::Returned
+        } else {
+            Transition::Activated
+        },
         changed_at: since.plus(5 * 60_000),
         onset: since,
         activated_at: Some(since.plus(5 * 60_000)),
@@ -401,249 +425,5 @@ fn alert(
         value: bin.last_fill,
         limit: limit(),
         settings_version: 1,
-    }
-}
-
-/// What was: computed when it is asked for.
-pub struct Past {
-    world: World,
-    now: UtcMs,
-}
-
-impl Past {
-    /// The past of a world.
-    pub fn new(world: World, now: UtcMs) -> Self {
-        Self { world, now }
-    }
-
-    fn window(&self, query: &WindowQuery, start: UtcMs, end: UtcMs) -> Option<WindowRow> {
-        let (n, _, facility) = self
-            .world
-            .facilities()
-            .find(|(_, site, it)| site.id == query.site && it.id == query.facility)?;
-        let hole = draw(n, u64::try_from(start.0 / (5 * HOUR)).unwrap()) % 29 == 0;
-        let length = end.since(start);
-        let body = match &facility.kind {
-            FacilityKind::ParkingLot { capacity, .. } => {
-                WindowBody::Lot(past_lot(n, *capacity, (start, length), hole))
-            }
-            FacilityKind::WasteStation { .. } => {
-                let key = n + if facility.id.as_str() == "w2" { 500 } else { 0 };
-                let bins = (0_u64..).zip(facility.assets.values());
-                WindowBody::Station(StationFigures {
-                    length_ms: length,
-                    bins: bins
-                        .map(|(k, it)| past_bin((key, k), it, (start, length), hole))
-                        .collect(),
-                })
-            }
-        };
-        Some(WindowRow {
-            key: WindowKey {
-                site: query.site.clone(),
-                facility: query.facility.clone(),
-                length: query.length,
-                start,
-            },
-            end,
-            revision: u32::from(draw(n, 77) % 5 == 0),
-            status: if end > self.now { WindowStatus::Provisional } else { WindowStatus::Final },
-            body,
-        })
-    }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_precision_loss,
-    clippy::as_conversions,
-    reason = "a picture"
-)]
-fn past_lot(n: u64, capacity: u32, (start, length): (UtcMs, i64), hole: bool) -> LotFigures {
-    let total = i64::from(capacity) * length;
-    let observed = match (hole, n % 11) {
-        (true, _) => 0,
-        (false, 4) => total * (70 + draw(n, u64::try_from(start.0 / HOUR).unwrap()) % 25) / 100,
-        (false, _) => total,
-    };
-    let in_use = (observed as f64 * parked(n, start)) as i64;
-    LotFigures {
-        capacity,
-        usage: Usage {
-            in_use_ms: in_use,
-            free_ms: observed - in_use,
-            total_ms: total,
-        },
-        peak: Some((i32::try_from(in_use / length).unwrap() + 1, start)),
-        arrivals: 5,
-        departures: 4,
-        dwell: Dwell::default(),
-        ..LotFigures::default()
-    }
-}
-
-fn past_bin(
-    (n, k): (u64, u64),
-    asset: &Asset,
-    (start, length): (UtcMs, i64),
-    hole: bool,
-) -> BinFigures {
-    let stream = match asset.kind {
-        AssetKind::Bin { stream, .. } => stream,
-        AssetKind::Bay | AssetKind::Gate => Stream::Other,
-    };
-    let (mean, _) = level(n, k, start.plus(length / 2));
-    let known = if hole { 0 } else { length };
-    BinFigures {
-        asset: asset.id.clone(),
-        stream,
-        known_ms: known,
-        fill_ms: known * mean,
-        min: (!hole).then(|| fill(mean - 150)),
-        max: (!hole).then(|| fill(mean + 150)),
-        last: (!hole).then(|| fill(mean)),
-        overflow_ms: 0,
-        emptied: 0,
-    }
-}
-
-impl Source for Past {
-    fn windows(&self, query: &WindowQuery) -> Result<Vec<WindowRow>, SourceError> {
-        let step = query.length.fixed_ms().unwrap_or(DAY);
-        let mut rows = Vec::new();
-        let mut start = query.span.from.floor(step);
-        let earliest = self.now.minus(14 * DAY);
-        while start < query.span.to && start <= self.now && rows.len() < query.limit {
-            let is_wanted = start >= query.span.from
-                && start >= earliest
-                && query.after.is_none_or(|after| start > after);
-            if is_wanted {
-                rows.extend(self.window(query, start, start.plus(step)));
-            }
-            start = start.plus(step);
-        }
-        Ok(rows)
-    }
-
-    fn alerts(&self, query: &AlertQuery) -> Result<Vec<AlertRow>, SourceError> {
-        let mut rows = self.world.alerts(self.now);
-        rows.retain(|it| query.state.is_none_or(|state| it.state == state));
-        rows.retain(|it| query.site.as_ref().is_none_or(|site| it.id.site == *site));
-        rows.truncate(query.limit);
-        Ok(rows)
-    }
-
-    fn alert(&self, id: &str) -> Result<Option<AlertRow>, SourceError> {
-        let rows = self.world.alerts(self.now);
-        Ok(rows.into_iter().find(|it| it.id.text() == id))
-    }
-
-    fn alert_log(&self, id: &str) -> Result<Vec<AlertRow>, SourceError> {
-        let Some(last) = self.alert(id)? else {
-            return Ok(Vec::new());
-        };
-        let first = AlertRow {
-            state: AlertState::Pending,
-            transition: Transition::Raised,
-            changed_at: last.onset,
-            activated_at: None,
-            ..last.clone()
-        };
-        Ok(vec![first, last])
-    }
-
-    fn episodes(
-        &self,
-        site: &SiteId,
-        facility: &FacilityId,
-        span: Span,
-    ) -> Result<Vec<OverflowEpisode>, SourceError> {
-        let bins = STREAMS.into_iter().take(2);
-        Ok(bins
-            .map(|stream| OverflowEpisode {
-                site: site.clone(),
-                facility: facility.clone(),
-                asset: AssetId::new(&format!("{}-1", stream.name())).unwrap(),
-                onset: span.to.minus(31 * HOUR),
-                onset_after: Some(span.to.minus(31 * HOUR + 600_000)),
-                end: Some(span.to.minus(27 * HOUR)),
-                peak: fill(9_700),
-                stands: true,
-            })
-            .collect())
-    }
-
-    fn emptied(
-        &self,
-        site: &SiteId,
-        facility: &FacilityId,
-        span: Span,
-    ) -> Result<Vec<Emptied>, SourceError> {
-        Ok((1..6)
-            .map(|n| Emptied {
-                site: site.clone(),
-                facility: facility.clone(),
-                asset: AssetId::new("kitchen-1").unwrap(),
-                at: span.to.minus(n * 26 * HOUR),
-                from: fill(8_800 + n * 100),
-                to: fill(300),
-                stands: true,
-            })
-            .collect())
-    }
-
-    fn findings(&self, _span: Span) -> Result<Vec<Finding>, SourceError> {
-        Ok(Vec::new())
-    }
-
-    fn devices(&self) -> Result<Vec<DeviceRow>, SourceError> {
-        Ok(self.world.devices(self.now))
-    }
-
-    fn unknown_devices(&self) -> Result<Vec<UnknownDevice>, SourceError> {
-        Ok(vec![UnknownDevice {
-            address: "24e124fffef12345".to_owned(),
-            topic: "application/7/device/24e124fffef12345/event/up".to_owned(),
-            first_seen: self.now.minus(3 * HOUR),
-            last_seen: self.now.minus(90_000),
-            count: 18,
-            last_payload: br#"{"data":"A3VkBIMlAQ==","x":"<script>alert(1)</script>"}"#.to_vec(),
-        }])
-    }
-
-    fn accounts(&self, span: Span) -> Result<Vec<AccountRow>, SourceError> {
-        let rows = (0_u64..).zip(self.world.inventory.devices.values());
-        Ok(rows
-            .map(|(n, device)| {
-                let late = u64::from(n % 13 == 0) * (n % 40);
-                let duplicate = n % 7 * 3;
-                let applied = 1_900 + n % 200;
-                AccountRow {
-                    key: AccountKey {
-                        edge: EdgeId::new("local").unwrap(),
-                        device: device.id.clone(),
-                        day: span.from,
-                    },
-                    site: Some(device.site.clone()),
-                    counts: Counts {
-                        accepted: applied + late + duplicate,
-                        applied,
-                        late,
-                        duplicate,
-                        ..Counts::default()
-                    },
-                }
-            })
-            .collect())
-    }
-
-    fn intake(&self, _span: Span) -> Result<Vec<Intake>, SourceError> {
-        Ok(vec![Intake {
-            at: self.now.floor(HOUR),
-            source: "huitian/v1/site-003".to_owned(),
-            reason: "malformed".to_owned(),
-            count: 4,
-            sample: Some(b"{\"fill\": NaN}".to_vec()),
-        }])
     }
 }

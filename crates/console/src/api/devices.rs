@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use huitian_model::{Counts, Device, DeviceRow};
+use huitian_report::Source;
 use serde::Serialize;
 
 use super::{iso, json};
@@ -111,7 +112,7 @@ pub(crate) async fn unknown(
     params: Params,
 ) -> Result<Response, Problem> {
     params.only(&[])?;
-    let found = app.ask(|source| source.unknown_devices()).await?;
+    let found = app.ask(<dyn Source>::unknown_devices).await?;
     let devices = found.into_iter().map(|it| UnknownJson {
         last_payload: payload_text(&it.last_payload),
         address: it.address,

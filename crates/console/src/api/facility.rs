@@ -124,7 +124,10 @@ fn lot(lot: &LotCurrent, detail: Detail) -> LotJson {
         occupancy: part(lot.in_use, known),
         occupancy_low: part(lot.in_use, lot.capacity),
         occupancy_high: part(high, lot.capacity),
-        coverage: part(i64::from(lot.capacity) - i64::from(lot.unknown), lot.capacity),
+        coverage: part(
+            i64::from(lot.capacity) - i64::from(lot.unknown),
+            lot.capacity,
+        ),
         gate_count: lot.gates.map(|it| it.count),
         gate_count_error: lot.gates.map(|it| it.error),
         bays: match detail {

@@ -45,6 +45,9 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> Response {
 
 /// `GET /openapi.json`
 pub(crate) async fn openapi() -> Response {
-    let header = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    let header = [(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    )];
     (header, OPENAPI).into_response()
 }

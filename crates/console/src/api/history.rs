@@ -119,7 +119,9 @@ impl Writer {
             let rows = walk.next_chunk(source.as_ref());
             (walk, rows)
         });
-        let (walk, rows) = asked.await.map_err(|error| SourceError(error.to_string()))?;
+        let (walk, rows) = asked
+            .await
+            .map_err(|error| SourceError(error.to_string()))?;
         self.walk = walk;
         rows
     }
@@ -150,9 +152,12 @@ impl Writer {
             }
             Stage::Tail => {
                 self.stage = Stage::Done;
-                let next = self.walk.next_after().map(|after| next_link(&self.query, after));
-                let next = serde_json::to_string(&next)
-                    .map_err(|error| SourceError(error.to_string()))?;
+                let next = self
+                    .walk
+                    .next_after()
+                    .map(|after| next_link(&self.query, after));
+                let next =
+                    serde_json::to_string(&next).map_err(|error| SourceError(error.to_string()))?;
                 Ok(Some(Bytes::from(format!("],\"next\":{next}}}"))))
             }
             Stage::Done => Ok(None),
@@ -217,7 +222,9 @@ fn csv_all(source: Arc<dyn Source>, query: WindowQuery) -> Response {
     });
     let mut response = answer("text/csv; charset=utf-8; header=present", bytes);
     if let Ok(name) = HeaderValue::from_str(&name) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, name);
+        response
+            .headers_mut()
+            .insert(header::CONTENT_DISPOSITION, name);
     }
     response
 }
@@ -230,7 +237,10 @@ fn answer(
     kind: &'static str,
     bytes: impl Stream<Item = Result<Bytes, SourceError>> + Send + 'static,
 ) -> Response {
-    let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-store")]
-        .map(|(name, value)| (name, HeaderValue::from_static(value)));
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CACHE_CONTROL, "no-store"),
+    ]
+    .map(|(name, value)| (name, HeaderValue::from_static(value)));
     (headers, Body::from_stream(bytes)).into_response()
 }

@@ -153,9 +153,7 @@ pub(crate) async fn facility(
         device.site == site.id && channels.any(|it| it.binds.facility == facility.id)
     };
     let open = view.alerts.iter().filter(|it| {
-        it.id.site == site.id
-            && it.id.facility == facility.id
-            && it.state != AlertState::Returned
+        it.id.site == site.id && it.id.facility == facility.id && it.state != AlertState::Returned
     });
     json(&OneFacilityJson {
         now: iso(view.now),

@@ -1,6 +1,6 @@
 use huitian_model::{
-    Bilingual, CurrentBody, Evidence, Facility, FacilityKind, LotCurrent, RuleId,
-    RuleKind, Severity, Site,
+    Bilingual, CurrentBody, Evidence, Facility, FacilityKind, LotCurrent, RuleId, RuleKind,
+    Severity, Site,
 };
 
 use super::*;
@@ -131,9 +131,17 @@ fn alerts_that_are_over_are_forgotten_from_the_oldest_on() {
     for n in 0..300 {
         board.apply(&alert(n, AlertState::Returned, Transition::Returned));
     }
-    let raised: Vec<i64> = board.view().alerts.iter().map(|it| it.id.raised_at.0).collect();
+    let raised: Vec<i64> = board
+        .view()
+        .alerts
+        .iter()
+        .map(|it| it.id.raised_at.0)
+        .collect();
     assert_eq!(raised.len(), RETURNED_MAX + 1);
-    assert!(raised.contains(&-5), "an open alert is never forgotten for age");
+    assert!(
+        raised.contains(&-5),
+        "an open alert is never forgotten for age"
+    );
     assert!(raised.contains(&299) && !raised.contains(&99));
 }
 

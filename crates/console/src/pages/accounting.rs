@@ -74,7 +74,10 @@ pub(crate) fn sums(rows: &[AccountRow], by: &str) -> BTreeMap<String, Counts> {
         let key = match by {
             "edge" => row.key.edge.to_string(),
             "device" => row.key.device.to_string(),
-            _ => row.site.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
+            _ => row
+                .site
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), ToString::to_string),
         };
         sums.entry(key).or_default().add(&row.counts);
     }
@@ -89,10 +92,7 @@ pub(crate) fn span(ask: &crate::params::Params, now: Option<UtcMs>) -> Result<Sp
 }
 
 /// `GET /accounting`
-pub(crate) async fn accounting(
-    State(app): State<Arc<App>>,
-    ask: Ask,
-) -> Result<Response, Problem> {
+pub(crate) async fn accounting(State(app): State<Arc<App>>, ask: Ask) -> Result<Response, Problem> {
     let by = ask.params.one_of("by", &BY, "site")?;
     let view = app.board.view();
     let span = span(&ask.params, view.now)?;
@@ -106,7 +106,11 @@ pub(crate) async fn accounting(
         total.add(counts);
     }
     let name = |key: &str| {
-        let site = view.inventory.sites.iter().find(|(id, _)| id.as_str() == key);
+        let site = view
+            .inventory
+            .sites
+            .iter()
+            .find(|(id, _)| id.as_str() == key);
         match site {
             Some((_, site)) if by == "site" => show.name(&site.name),
             _ => key.to_owned(),

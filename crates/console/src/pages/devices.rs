@@ -5,12 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use huitian_model::{Device, DeviceRow, UtcMs};
+use huitian_report::Source;
 use serde::Serialize;
 
 use super::Ask;
 use crate::app::App;
 use crate::problem::Problem;
-use crate::show::{Show, When};
+use crate::show::{Show, When, hex};
 
 /// Devices on one page.
 const PAGE: usize = 200;
@@ -64,7 +65,13 @@ fn state(row: Option<&DeviceRow>) -> &'static str {
 pub(crate) async fn devices(State(app): State<Arc<App>>, ask: Ask) -> Result<Response, Problem> {
     let chosen = ask.params.one_of("show", &SHOWS, "all")?;
     let page = ask.params.count("page", PAGES_MAX, 1)?;
-    let search: String = ask.params.get("q").unwrap_or_default().chars().take(64).collect();
+    let search: String = ask
+        .params
+        .get("q")
+        .unwrap_or_default()
+        .chars()
+        .take(64)
+        .collect();
     let wanted = search.trim().to_lowercase();
     let view = app.board.view();
     let show = app.show(ask.lang, &view);
@@ -145,7 +152,7 @@ struct UnknownView {
 
 /// `GET /devices/unknown`
 pub(crate) async fn unknown(State(app): State<Arc<App>>, ask: Ask) -> Result<Response, Problem> {
-    let found = app.ask(|source| source.unknown_devices()).await?;
+    let found = app.ask(<dyn Source>::unknown_devices).await?;
     let view = app.board.view();
     let show = app.show(ask.lang, &view);
     let devices = found.into_iter().map(|it| UnknownView {
@@ -171,10 +178,6 @@ pub(crate) fn payload_text(bytes: &[u8]) -> String {
             .take(SHOWN)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect(),
-        Err(_not_text) => bytes
-            .iter()
-            .take(SHOWN / 3)
-            .map(|byte| format!("{byte:02x} "))
-            .collect(),
+        Err(_not_text) => hex(bytes.iter().take(SHOWN / 3), " "),
     }
 }

@@ -10,14 +10,15 @@ use serde::Serialize;
 use super::{Ask, Page};
 use crate::app::App;
 use crate::problem::Problem;
+use crate::view::Head;
 use crate::view::alerts::{self, AlertView};
 use crate::view::district::{
-    Choice, GroupView, SHOWS, SORTS, TileView, TotalsView, groups, tiles as some_tiles, totals,
+    CellView, Choice, FlagView, GroupView, SHOWS, SORTS, TileView, TotalsView, groups, mosaic,
+    tiles as some_tiles, totals,
 };
-use crate::view::Head;
 
 /// Alerts beside the tiles.
-const ALERTS_SHOWN: usize = 12;
+const ALERTS_SHOWN: usize = 6;
 
 /// Longest search, characters.
 const SEARCH_MAX: usize = 64;
@@ -28,6 +29,8 @@ const TILES_MAX: usize = 512;
 #[derive(Serialize)]
 struct Body {
     totals: TotalsView,
+    mosaic: Vec<CellView>,
+    counts: Vec<FlagView>,
     choice: Choice,
     shows: [&'static str; 5],
     sorts: [&'static str; 4],
@@ -52,10 +55,17 @@ pub(crate) async fn district(State(app): State<Arc<App>>, ask: Ask) -> Result<Re
     let view = app.board.view();
     let show = app.show(ask.lang, &view);
     let groups = groups(&show, &view, &choice);
-    let mut open: Vec<_> = view.alerts.iter().filter(|it| alerts::is_active(it)).collect();
+    let (mosaic, counts) = mosaic(&show, &view);
+    let mut open: Vec<_> = view
+        .alerts
+        .iter()
+        .filter(|it| alerts::is_active(it))
+        .collect();
     alerts::by_urgency(&mut open);
     let body = Body {
         totals: totals(&show, &view),
+        mosaic,
+        counts,
         choice,
         shows: SHOWS,
         sorts: SORTS,
@@ -73,6 +83,8 @@ pub(crate) async fn district(State(app): State<Arc<App>>, ask: Ask) -> Result<Re
 #[derive(Serialize)]
 struct Update {
     totals: TotalsView,
+    mosaic: Vec<CellView>,
+    counts: Vec<FlagView>,
     tiles: Vec<TileView>,
     alerts: Vec<AlertView>,
 }
@@ -87,12 +99,19 @@ pub(crate) async fn tiles(State(app): State<Arc<App>>, ask: Ask) -> Result<Respo
     }
     let view = app.board.view();
     let show = app.show(ask.lang, &view);
-    let mut open: Vec<_> = view.alerts.iter().filter(|it| alerts::is_active(it)).collect();
+    let mut open: Vec<_> = view
+        .alerts
+        .iter()
+        .filter(|it| alerts::is_active(it))
+        .collect();
     alerts::by_urgency(&mut open);
+    let (mosaic, counts) = mosaic(&show, &view);
     let page = Page {
         head: Head::new("district", ask.here.clone(), &view, &show, app.board.run()),
         body: Update {
             totals: totals(&show, &view),
+            mosaic,
+            counts,
             tiles: some_tiles(&show, &view, &wanted),
             alerts: open
                 .into_iter()

@@ -132,8 +132,14 @@ pub(crate) async fn facility(
         facility: facility_view(&show, site, facility, current),
         backs: Back::NAMES,
         alerts: alerts_of(&show, &view, &site.id, Some(&facility.id)),
-        episodes: episodes.take(ROWS_SHOWN).map(|it| episode(&show, it)).collect(),
-        emptied: emptied.take(ROWS_SHOWN).map(|it| emptying(&show, it)).collect(),
+        episodes: episodes
+            .take(ROWS_SHOWN)
+            .map(|it| episode(&show, it))
+            .collect(),
+        emptied: emptied
+            .take(ROWS_SHOWN)
+            .map(|it| emptying(&show, it))
+            .collect(),
         history: past
             .as_ref()
             .map(|it| charts::view(&show, site, facility, &it.history)),

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    AssetId, BinFigures, Facility, FillLevel, Site, Stream, UtcMs, WindowBody, WindowLength, WindowRow,
+    AssetId, BinFigures, Facility, FillLevel, Site, Stream, UtcMs, WindowBody, WindowLength,
+    WindowRow,
 };
 use huitian_report::chart::{Frame, Heat, Line, Point, Size, heat, line_chart};
 use huitian_report::{HourOfWeek, Source, SourceError, Span, WindowQuery, Zone, float, history};
@@ -141,7 +142,12 @@ pub(crate) struct HistoryView {
 }
 
 /// The charts of a facility.
-pub(crate) fn view(show: &Show, site: &Site, facility: &Facility, history: &History) -> HistoryView {
+pub(crate) fn view(
+    show: &Show,
+    site: &Site,
+    facility: &Facility,
+    history: &History,
+) -> HistoryView {
     let lines = lines(show, &history.rows);
     let is_station = lines.iter().any(|(stream, _)| stream.is_some());
     let limit = history.limit.filter(|_| is_station);
@@ -155,7 +161,9 @@ pub(crate) fn view(show: &Show, site: &Site, facility: &Facility, history: &Hist
             seen
         });
     let lines: Vec<Line> = lines.into_iter().map(|(_, line)| line).collect();
-    let label = show.texts.with("chart.label", &[("name", &show.name(&facility.name))]);
+    let label = show
+        .texts
+        .with("chart.label", &[("name", &show.name(&facility.name))]);
     let frame = |size: Size| Frame {
         id: format!("line-{}", size.class()),
         size,
@@ -264,7 +272,9 @@ fn lot_point(show: &Show, row: &WindowRow) -> Point {
         _ => show.text("unknown"),
     };
     let status = show.text(&format!("status.{}", row.status.name()));
-    let covered = show.texts.with("chart.coverage", &[("share", &share(coverage))]);
+    let covered = show
+        .texts
+        .with("chart.coverage", &[("share", &share(coverage))]);
     Point {
         from: row.key.start,
         to: row.end,

@@ -110,6 +110,14 @@ pub(crate) struct GroupView {
     pub tiles: Vec<TileView>,
 }
 
+/// A compound in one cell.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct CellView {
+    pub id: String,
+    pub name: String,
+    pub standing: &'static str,
+}
+
 /// The figures of the district.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct TotalsView {
@@ -138,12 +146,11 @@ impl Figures {
     fn of_site(site: &Site, currents: &Currents) -> Self {
         let mut figures = Self::default();
         for facility in site.facilities.keys() {
-            match currents.get(&(site.id.clone(), facility.clone())) {
-                Some(current) => figures.take(current),
-                None => {
-                    figures.blind += 1;
-                    figures.note(Standing::Blind);
-                }
+            if let Some(current) = currents.get(&(site.id.clone(), facility.clone())) {
+                figures.take(current);
+            } else {
+                figures.blind += 1;
+                figures.note(Standing::Blind);
             }
         }
         figures
@@ -221,7 +228,10 @@ impl Figures {
     }
 
     fn worst_level(&self) -> f64 {
-        self.streams.values().map(|it| it.percent).fold(-1.0, f64::max)
+        self.streams
+            .values()
+            .map(|it| it.percent)
+            .fold(-1.0, f64::max)
     }
 }
 
@@ -241,7 +251,10 @@ pub(crate) fn groups(show: &Show, view: &View, choice: &Choice) -> Vec<GroupView
         "stale" => chosen.sort_by_key(|(_, figures)| figures.newest),
         _ => return by_subdistrict(show, &chosen),
     }
-    let tiles = chosen.iter().map(|(site, it)| tile(show, site, it)).collect();
+    let tiles = chosen
+        .iter()
+        .map(|(site, it)| tile(show, site, it))
+        .collect();
     vec![GroupView { name: None, tiles }]
 }
 
@@ -251,6 +264,27 @@ pub(crate) fn tiles(show: &Show, view: &View, wanted: &[SiteId]) -> Vec<TileView
     sites
         .map(|site| tile(show, site, &Figures::of_site(site, &view.currents)))
         .collect()
+}
+
+/// Every compound in one cell, and how many there are of each standing.
+pub(crate) fn mosaic(show: &Show, view: &View) -> (Vec<CellView>, Vec<FlagView>) {
+    let mut counts: BTreeMap<Standing, u64> = BTreeMap::new();
+    let cell = |site: &Site| {
+        let figures = Figures::of_site(site, &view.currents);
+        let standing = figures.worst.unwrap_or(Standing::Normal);
+        *counts.entry(standing).or_default() += 1;
+        CellView {
+            id: site.id.to_string(),
+            name: show.name(&site.name),
+            standing: standing.name(),
+        }
+    };
+    let cells = view.inventory.sites.values().map(cell).collect();
+    let flag = |(standing, count): (&Standing, &u64)| FlagView {
+        name: standing.name(),
+        count: *count,
+    };
+    (cells, counts.iter().map(flag).collect())
 }
 
 /// The figures of the whole district.

@@ -150,7 +150,10 @@ pub(crate) fn bar(in_use: i64, unknown: i64, capacity: i64) -> Bar {
 fn lot(show: &Show, lot: &LotCurrent) -> LotView {
     let known = lot.in_use.saturating_add(lot.free);
     let high = lot.in_use.saturating_add(lot.unknown.max(0));
-    let coverage = part(i64::from(lot.capacity) - i64::from(lot.unknown), lot.capacity);
+    let coverage = part(
+        i64::from(lot.capacity) - i64::from(lot.unknown),
+        lot.capacity,
+    );
     LotView {
         capacity: lot.capacity,
         in_use: lot.in_use,
@@ -196,7 +199,10 @@ fn bay(show: &Show, bay: &BayCurrent) -> BayView {
 
 /// A bin as it stands.
 pub(crate) fn bin(show: &Show, bin: &BinCurrent) -> BinView {
-    let level = bin.fill.or(bin.last_fill).map(huitian_model::FillLevel::percent);
+    let level = bin
+        .fill
+        .or(bin.last_fill)
+        .map(huitian_model::FillLevel::percent);
     BinView {
         id: bin.asset.to_string(),
         stream: bin.stream.name(),

@@ -87,11 +87,11 @@ pub(super) fn draw(svg: &mut String, frame: &Frame, plot: Plot) {
             svg,
             format_args!(
                 "<line class=\"limit\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"tick limit-text\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
+                 <text class=\"tick limit-text\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"start\">{}</text>",
                 plot.left,
                 plot.right,
-                plot.right - 2.0,
-                y + 13.0,
+                plot.left + 4.0,
+                y - 4.0,
                 escape(label),
             ),
         );
