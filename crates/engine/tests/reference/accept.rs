@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use huitian_model::{
-    Channel, ChannelRef, Device, Facility, Frame, Inventory, Measurement, Reading, Reason, Record,
-    Sample, Settings, SiteId, UtcMs,
+    Channel, ChannelRef, Device, Facility, Frame, Inventory, Measurement, Quantity, Reading,
+    Reason, Record, Sample, Settings, SiteId, UtcMs,
 };
 
 use super::Broken;
@@ -48,8 +48,32 @@ pub struct View<'a> {
     pub site: &'a SiteId,
     pub facility: &'a Facility,
     pub settings: &'a Settings,
-    pub channels: Vec<(&'a Device, &'a Channel, Vec<Kept>)>,
+    pub channels: Vec<Voice<'a>>,
     pub broken: Broken,
+}
+
+/// A channel of a facility with its device and what it said.
+pub type Voice<'a> = (&'a Device, &'a Channel, Vec<Kept>);
+
+impl<'a> View<'a> {
+    /// The channels that are listened to. Of several that measure the same, the first by device
+    /// and name is; of a bin's, one that says the fill itself goes before one that says a distance.
+    /// All counters of a gate count: it may have lanes.
+    pub fn voices(&self) -> Vec<&Voice<'a>> {
+        let mut voices: Vec<&Voice<'a>> = self.channels.iter().collect();
+        voices.sort_by_key(|(_, channel, _)| channel.quantity == Quantity::Distance);
+        let mut measured = BTreeSet::new();
+        voices.retain(|(_, channel, _)| {
+            let what = match channel.quantity {
+                Quantity::FreePlaces => Quantity::InUse,
+                Quantity::Distance => Quantity::Fill,
+                other => other,
+            };
+            let counts = matches!(what, Quantity::Entries | Quantity::Exits);
+            counts || measured.insert((channel.binds.clone(), what))
+        });
+        voices
+    }
 }
 
 impl Accepted {

@@ -28,7 +28,7 @@ impl Gates {
     /// None where no gate has a counter.
     pub fn new(view: &View<'_>, initial_count: Option<u32>) -> Option<Self> {
         let mut counters = Vec::new();
-        for (device, channel, kept) in &view.channels {
+        for (device, channel, kept) in view.voices() {
             let counts_entries = match channel.quantity {
                 Quantity::Entries => true,
                 Quantity::Exits => false,

@@ -52,7 +52,7 @@ impl Lot {
         };
         let mut bays = Vec::new();
         let mut counted = None;
-        for (device, channel, kept) in &view.channels {
+        for (device, channel, kept) in view.voices() {
             let said = said(kept);
             let valid_for_ms = device.valid_for_ms();
             let holds = holds(&said, valid_for_ms, view.broken);

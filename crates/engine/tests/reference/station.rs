@@ -69,7 +69,8 @@ impl Bin {
         else {
             return None;
         };
-        let channel = view.channels.iter().find(|(_, channel, _)| {
+        let voices = view.voices();
+        let channel = voices.iter().find(|(_, channel, _)| {
             channel.binds.asset.as_ref() == Some(&asset.id)
                 && matches!(channel.quantity, Quantity::Fill | Quantity::Distance)
         });

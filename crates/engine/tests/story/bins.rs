@@ -125,6 +125,26 @@ fn overflow_lasts_from_the_upper_limit_to_the_lower() {
 }
 
 #[test]
+fn a_fall_is_seen_in_its_day_also_where_its_second_reading_comes_the_day_after() {
+    let mut story = one_bin();
+    story.settings.lateness_ms = 60 * MINUTE;
+    let mut story = story
+        .said("k", at(10, 0, 0), fill(90))
+        .said("k", at(22, 0, 0), fill(0));
+    for hour in 11..32 {
+        story = story.tick(at(hour, 30, 0));
+    }
+    let told = story
+        .said("k", at(31, 32, 0), fill(1))
+        .tick(at(31, 33, 0))
+        .tick(at(60, 0, 0))
+        .told();
+    let windows = [told.station(at(22, 0, 0)), told.station_day()];
+    assert_eq!(windows.map(|station| station.bins[0].emptied), [1, 1]);
+    assert_eq!(told.run.emptied(), told.truth.emptied);
+}
+
+#[test]
 fn a_fall_is_seen_also_where_the_second_reading_comes_hours_later() {
     let later = UtcMs(at(10, 0, 0).0 + 60 * 60 * MINUTE);
     let told = one_bin()

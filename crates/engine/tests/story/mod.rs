@@ -206,6 +206,14 @@ impl Told {
         }
     }
 
+    /// The same over the day.
+    fn station_day(&self) -> StationFigures {
+        match self.window(WindowLength::Day1, UtcMs(MIDNIGHT)) {
+            WindowBody::Station(station) => station,
+            other @ WindowBody::Lot(_) => panic!("not a station: {other:?}"),
+        }
+    }
+
     fn window(&self, length: WindowLength, start: UtcMs) -> WindowBody {
         let key = WindowKey {
             site: SiteId::new("garden").unwrap(),

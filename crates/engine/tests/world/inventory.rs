@@ -111,6 +111,9 @@ impl Builder<'_> {
         } else {
             self.lot()
         };
+        if self.plan.is_doubled {
+            self.double();
+        }
         let facility = Facility {
             id: self.facility,
             name: name(),
@@ -119,6 +122,25 @@ impl Builder<'_> {
             assets: self.assets,
         };
         (facility, self.devices)
+    }
+
+    /// Measures the first asset of every kind a second time, and the whole lot too.
+    fn double(&mut self) {
+        let quantities = self.devices.iter().map(|device| {
+            let channel = device.channels.values().next_back().unwrap();
+            (channel.binds.asset.clone(), channel.quantity)
+        });
+        let quantities: BTreeMap<Option<AssetId>, Quantity> = quantities.collect();
+        for (asset, quantity) in quantities.into_iter().take(4) {
+            let other = match quantity {
+                Quantity::InUse => Quantity::FreePlaces,
+                Quantity::Distance => Quantity::Fill,
+                // A bay's second channel, which is of no matter: its state is.
+                Quantity::Battery => Quantity::Occupied,
+                same => same,
+            };
+            self.device(asset.as_ref(), &[other]);
+        }
     }
 
     fn lot(&mut self) -> FacilityKind {

@@ -51,6 +51,8 @@ pub struct FacilityPlan {
     pub counted: u8,
     pub gates: u8,
     pub initial_count: Option<u32>,
+    /// Some of its parts are measured by two devices.
+    pub is_doubled: bool,
     /// How often its channels speak, and how long readings hold.
     pub cadence: u8,
 }
@@ -164,9 +166,10 @@ fn facilities() -> impl Strategy<Value = FacilityPlan> {
         (0..6_u8, 0..5_u8),
         proptest::option::of(0..6_u32),
         0..12_u8,
+        (0..4_u8).prop_map(|drawn| drawn == 3),
     );
     parts.prop_map(
-        |(station, elsewhere, parts, counts, initial_count, cadence)| FacilityPlan {
+        |(station, elsewhere, parts, counts, initial_count, cadence, is_doubled)| FacilityPlan {
             is_station: station,
             is_elsewhere: elsewhere,
             parts: parts.0,
@@ -174,6 +177,7 @@ fn facilities() -> impl Strategy<Value = FacilityPlan> {
             counted: counts.0.saturating_sub(3),
             gates: counts.1.saturating_sub(2),
             initial_count,
+            is_doubled,
             cadence,
         },
     )
