@@ -4,12 +4,12 @@
 //! for) is left aside: the inventory says what is wanted. What the plain form says on a channel
 //! that the inventory does not hold is noted, since there a name is more likely mistyped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use huitian_codec::{Decoded, Opened, PlainMessage, Profiles, Refusal, RefusalReason, open};
 use huitian_model::{
-    ChannelRef, Device, DeviceId, Inventory, Reading, TimeSource, UtcMs, partition_of,
+    ChannelRef, Device, DeviceId, Inventory, Partition, Reading, TimeSource, UtcMs, partition_of,
 };
 
 use crate::number::Numbered;
@@ -101,6 +101,12 @@ impl Intake {
             by_address,
             profiles,
         }
+    }
+
+    /// The partitions that have sites, in order.
+    pub fn partitions(&self) -> Vec<Partition> {
+        let all: BTreeSet<Partition> = self.inventory.sites.keys().map(partition_of).collect();
+        all.into_iter().collect()
     }
 
     /// Reads one message.

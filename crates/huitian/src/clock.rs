@@ -36,6 +36,20 @@ impl Clock {
         }
     }
 
+    /// The same clock, set forward where it stands before `last`: a demo that ran faster than
+    /// real time has left the wall behind, and goes on where it was.
+    #[must_use]
+    pub fn not_before(self, last: Option<UtcMs>) -> Self {
+        match (self, last) {
+            (Self::Demo { from, speed, .. }, Some(last)) if from < last => Self::Demo {
+                from: last,
+                started: Instant::now(),
+                speed,
+            },
+            (clock, _) => clock,
+        }
+    }
+
     /// Now.
     pub fn now(&self) -> UtcMs {
         match self {

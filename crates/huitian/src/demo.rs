@@ -12,7 +12,7 @@ mod past;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use firmware_sim::World;
+use firmware_sim::{FaultRates, World};
 use huitian_console::Board;
 use huitian_edge::Numbering;
 use huitian_model::{EdgeId, UtcMs};
@@ -54,6 +54,8 @@ pub enum DemoError {
 /// The simulated district before the log is known.
 pub struct Demo {
     config: DemoConfig,
+    /// When its world begins on a first start: 14 days before today.
+    epoch: UtcMs,
     numbering: Option<Numbering>,
 }
 
@@ -62,19 +64,29 @@ impl Demo {
     ///
     /// # Errors
     /// [`DemoError::Inventory`].
-    pub fn prepare(demo: &DemoConfig, config: &Config) -> Result<Self, DemoError> {
+    pub fn prepare(demo: &DemoConfig, config: &Config, now: UtcMs) -> Result<Self, DemoError> {
         let dir = &config.inventory;
+        let prepared = Self {
+            config: demo.clone(),
+            epoch: now.minus(PAST_MS).floor(DAY_MS),
+            numbering: None,
+        };
         if FILES.iter().all(|file| !dir.join(file).exists()) {
             let refuse = |error| DemoError::Inventory(dir.display().to_string(), error);
             std::fs::create_dir_all(dir).map_err(refuse)?;
-            World::new(demo.seed, demo.scale)
-                .write_csv(dir)
-                .map_err(refuse)?;
+            // The first count of every gate is an operator's, made when the world begins.
+            let world = prepared.world().start_at(prepared.epoch.0);
+            world.write_csv(dir).map_err(refuse)?;
             info!(dir = %dir.display(), "simulated inventory written");
         }
-        Ok(Self {
-            config: demo.clone(),
-            numbering: None,
+        Ok(prepared)
+    }
+
+    fn world(&self) -> World {
+        World::new(firmware_sim::Config {
+            seed: self.config.seed,
+            scale: self.config.scale,
+            faults: FaultRates::demo(),
         })
     }
 
@@ -126,7 +138,7 @@ pub struct DemoRun {
 
 impl DemoRun {
     /// When the simulated world began; remembered at the first start.
-    async fn epoch(&self, now: UtcMs) -> Result<UtcMs, DemoError> {
+    async fn epoch(&self) -> Result<UtcMs, DemoError> {
         let store = &self.ways.store;
         if let Some(text) = store.meta(EPOCH_KEY)? {
             let ms = text.parse().map_err(|_not_a_number| {
@@ -134,7 +146,7 @@ impl DemoRun {
             })?;
             return Ok(UtcMs(ms));
         }
-        let epoch = now.minus(PAST_MS).floor(DAY_MS);
+        let epoch = self.demo.epoch;
         store
             .set_meta(EPOCH_KEY.to_owned(), epoch.0.to_string())
             .await?;

@@ -7,6 +7,7 @@
 //! ```
 
 mod appender;
+mod drive;
 mod driver;
 mod influx;
 mod intake;

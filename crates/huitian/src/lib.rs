@@ -26,6 +26,8 @@ use cli::{Cli, Command, ConfigCommand, Flags, LogFormat};
 use config::{Config, ConfigFault};
 use hub::{HubError, Plan, PlanFaults};
 
+pub use clock::Clock;
+
 /// Wrong configuration (sysexits `EX_CONFIG`).
 const EXIT_CONFIG: u8 = 78;
 /// Temporary failure (sysexits `EX_TEMPFAIL`).
@@ -74,19 +76,25 @@ impl From<HubError> for Failure {
 
 /// The whole program: reads the command line, does it, gives the exit code.
 pub fn main() -> ExitCode {
+    main_at(Clock::at_speed)
+}
+
+/// The whole program by another clock, made from the demo's speed: tests let an hour pass in a
+/// minute, and the hub never knows.
+pub fn main_at(clock: fn(u32) -> Clock) -> ExitCode {
     // Failing means that it is installed already, which is what is wanted.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let cli = Cli::parse();
-    match dispatch(&cli) {
+    match dispatch(&cli, clock) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(failure),
     }
 }
 
-fn dispatch(cli: &Cli) -> Result<(), Failure> {
+fn dispatch(cli: &Cli, clock: fn(u32) -> Clock) -> Result<(), Failure> {
     let flags = &cli.flags;
     match &cli.command {
-        None | Some(Command::Run) => run(flags),
+        None | Some(Command::Run) => run(flags, clock),
         Some(Command::Config(ConfigCommand::Check)) => check(flags),
         Some(Command::Inventory(command)) => {
             inventory_command::run(command, &load(flags)?).map_err(Failure::Config)
@@ -100,14 +108,15 @@ fn load(flags: &Flags) -> Result<Config, ConfigFault> {
     Config::load(flags.config.as_deref(), &flags.overrides())
 }
 
-fn run(flags: &Flags) -> Result<(), Failure> {
+fn run(flags: &Flags, clock: fn(u32) -> Clock) -> Result<(), Failure> {
     log_to_stderr(flags.log_format);
     let config = load(flags)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Other(format!("cannot start threads: {error}")))?;
-    let ran = runtime.block_on(hub::run(config, flags.overrides()));
+    let clock = clock(config.demo.as_ref().map_or(1, |demo| demo.speed));
+    let ran = runtime.block_on(hub::run(config, flags.overrides(), clock));
     // What still blocks a thread after the orderly stop must not hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     Ok(ran?)

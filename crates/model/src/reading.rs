@@ -123,7 +123,7 @@ impl Reading {
     ///
     /// A total order of (sequence, quality, value), where no sequence ranks below any sequence:
     /// a rule that used the sequence only where both carry one would not be transitive, so the
-    /// winner of three would depend on their order (decision 0031).
+    /// winner of three would depend on their order (decision 0030).
     pub fn outranks(&self, other: &Self) -> bool {
         // `Sample` orders by quality first (its variants stand worst first), then by value.
         (self.sequence, self.sample) > (other.sequence, other.sample)

@@ -26,6 +26,9 @@ const STEP_MS: i64 = 60 * 60_000;
 /// A gap that is lived through; a shorter one is simply missed, as by any restart.
 const GAP_MIN_MS: i64 = 60_000;
 
+/// So near to the present that live time can begin.
+const CAUGHT_UP_MS: i64 = 2_000;
+
 /// Steps that wait for the hub: some 10 MB.
 const STEPS_MAX: usize = 4;
 
@@ -46,7 +49,7 @@ impl DemoRun {
         stopped: &watch::Receiver<bool>,
     ) -> Result<(), DemoError> {
         let now = self.ways.clock.now();
-        let epoch = self.epoch(now).await?;
+        let epoch = self.epoch().await?;
         let from = self
             .ways
             .last_tick
@@ -62,7 +65,7 @@ impl DemoRun {
         };
         let started = std::time::Instant::now();
         let past = Past {
-            world: self.world(from),
+            world: self.demo.world(),
             intake: Arc::clone(&self.ways.intake),
             numbering,
             from,
@@ -108,11 +111,6 @@ impl DemoRun {
         );
         Ok(())
     }
-
-    /// The world as it stands at `from`, with its counters where they would be.
-    fn world(&self, from: UtcMs) -> World {
-        World::new(self.demo.config.seed, self.demo.config.scale).start_at(from.0)
-    }
 }
 
 /// The stage that simulates.
@@ -129,49 +127,59 @@ impl Past {
     fn simulate(mut self, steps: &mpsc::Sender<Step>) {
         let mut from = self.from;
         loop {
-            let until = from.plus(STEP_MS).min(self.clock.now());
-            if until.since(from) < 1_000 {
+            let to = self.clock.now();
+            if to.since(from) < CAUGHT_UP_MS || !self.pass(from, to, steps) {
                 return;
             }
-            let step = self.step(from, until);
-            if steps.blocking_send(step).is_err() {
-                return;
-            }
-            from = until;
+            from = to;
         }
     }
 
-    fn step(&mut self, from: UtcMs, until: UtcMs) -> Step {
-        let mut step = Step {
-            until,
-            readings: 0,
-            records: Vec::new(),
-        };
-        let partitions = self.intake.partitions();
+    /// One pass over the world; false where nobody takes the steps any more.
+    fn pass(&mut self, from: UtcMs, to: UtcMs, steps: &mpsc::Sender<Step>) -> bool {
+        let Self {
+            world,
+            intake,
+            numbering,
+            ..
+        } = self;
+        let partitions = intake.partitions();
+        let mut messages = world.messages(from.0, to.0).peekable();
         let mut start = from;
-        while start < until {
-            let end = start.plus(TICK_MS).floor(TICK_MS).min(until);
-            let mut readings = Vec::new();
-            for message in self.world.messages(start.0, end.0) {
-                let heard = self.intake.hear(&Message {
-                    topic: &message.topic,
-                    payload: &message.payload,
-                    received_at: UtcMs(message.arrive_at_ms),
-                    retained: false,
-                });
-                readings.extend(heard.readings);
+        while start < to {
+            let until = start.plus(STEP_MS).min(to);
+            let mut step = Step {
+                until,
+                readings: 0,
+                records: Vec::new(),
+            };
+            while start < until {
+                let end = start.plus(TICK_MS).floor(TICK_MS).min(until);
+                let mut readings = Vec::new();
+                while let Some(message) = messages.next_if(|next| next.arrive_at_ms < end.0) {
+                    let heard = intake.hear(&Message {
+                        topic: &message.topic,
+                        payload: &message.payload,
+                        received_at: UtcMs(message.arrive_at_ms),
+                        retained: false,
+                    });
+                    readings.extend(heard.readings);
+                }
+                step.readings += readings.len();
+                step.records
+                    .extend(numbering.frames(Origin::History, readings));
+                let tick = Record::Tick(Tick { now: end });
+                step.records.extend(
+                    partitions
+                        .iter()
+                        .map(|partition| (*partition, tick.clone())),
+                );
+                start = end;
             }
-            step.readings += readings.len();
-            step.records
-                .extend(self.numbering.frames(Origin::History, readings));
-            let tick = Record::Tick(Tick { now: end });
-            step.records.extend(
-                partitions
-                    .iter()
-                    .map(|partition| (*partition, tick.clone())),
-            );
-            start = end;
+            if steps.blocking_send(step).is_err() {
+                return false;
+            }
         }
-        step
+        true
     }
 }

@@ -7,14 +7,15 @@ use huitian_console::{
     Board, Console, ConsoleConfig, ConsoleError, Health, Limits, Phase, Progress, World,
 };
 use huitian_edge::{Intake, Numbering};
-use huitian_model::{Commit, EdgeId, UtcMs};
+use huitian_model::{EdgeId, UtcMs};
 use huitian_notify::{Secret, Webhook};
 use huitian_store::{AlertQuery, Retention, Sqlite, StoreConfig, StoreError};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
-use super::appender::{Appender, Ask, readings_of};
+use super::appender::{Appender, Ask};
+use super::drive::{Drive, drive};
 use super::driver::{Driver, Placed};
 use super::influx::InfluxSink;
 use super::intake::{IntakeError, Intakes};
@@ -73,15 +74,14 @@ impl From<PlanFaults> for HubError {
 ///
 /// # Errors
 /// [`HubError`].
-pub async fn run(config: Config, flags: Overrides) -> Result<(), HubError> {
+pub async fn run(config: Config, flags: Overrides, clock: Clock) -> Result<(), HubError> {
     let demo = config
         .demo
         .as_ref()
-        .map(|demo| Demo::prepare(demo, &config))
+        .map(|demo| Demo::prepare(demo, &config, clock.now()))
         .transpose()?;
     let plan = Plan::load(&config)?;
     let store = open_store(&config)?;
-    let clock = Clock::at_speed(config.demo.as_ref().map_or(1, |demo| demo.speed));
     let metrics = Arc::new(Metrics::new());
     let board = board(&config, &plan, clock.now());
     let (stop, stopped) = watch::channel(false);
@@ -159,11 +159,12 @@ struct Hub {
 type Tasks = JoinSet<Result<(), HubError>>;
 
 impl Hub {
-    async fn run(self, demo: Option<Demo>) -> Result<(), HubError> {
+    async fn run(mut self, demo: Option<Demo>) -> Result<(), HubError> {
         let signalled = signals()?;
         let mut tasks: Tasks = JoinSet::new();
         self.serve(&mut tasks)?;
         let (driver, recovered) = Driver::recover(self.store.clone()).await?;
+        self.clock = self.clock.not_before(driver.now());
         self.load_board()?;
         self.board.set_progress(None);
         let (asks, asked) = mpsc::channel(ASKS_MAX);
@@ -429,50 +430,6 @@ struct LogEnd {
 
 /// Longest time between the signal and the end (promises D20: 5 s).
 const STOP_MAX: Duration = Duration::from_millis(4_500);
-
-/// What the driving task works with.
-struct Drive {
-    board: Board,
-    metrics: Arc<Metrics>,
-    commits: watch::Sender<u64>,
-    clock: Clock,
-}
-
-impl Drive {
-    fn show(&self, commits: &[Commit]) {
-        for commit in commits {
-            self.board.apply_commit(commit);
-        }
-        let count = u64::try_from(commits.len()).unwrap_or_default();
-        self.metrics.commits.inc_by(count);
-        if count > 0 {
-            self.commits.send_modify(|total| *total += count);
-        }
-        self.board.set_now(self.clock.now());
-    }
-}
-
-/// Feeds the engines until nothing more can come, then saves their state.
-async fn drive<B: huitian_store::Backend>(
-    mut driver: Driver<B>,
-    mut groups: mpsc::Receiver<Vec<Placed>>,
-    drive: Drive,
-    recovered: Vec<Commit>,
-) -> Result<(), StoreError> {
-    drive.show(&recovered);
-    let mut taken = Vec::new();
-    while groups.recv_many(&mut taken, GROUPS_MAX).await > 0 {
-        let records: Vec<Placed> = taken.drain(..).flatten().collect();
-        let readings = records
-            .iter()
-            .map(|(_, _, record)| readings_of(record))
-            .sum();
-        let commits = driver.apply(&records).await?;
-        drive.metrics.applied.inc_by(readings);
-        drive.show(&commits);
-    }
-    driver.save(1).await
-}
 
 /// An epoch that no other queue has: random bits of the operating system.
 fn random_epoch() -> u64 {

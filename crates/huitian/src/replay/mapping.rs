@@ -71,7 +71,7 @@ use crate::config::ConfigFault;
 pub use capacity::{Capacity, Decided, Places, Seen};
 pub use raw::wide_id;
 pub use slug::slug;
-pub use time::{Instants, Read, TimeColumn};
+pub use time::{Instants, TimeColumn};
 
 /// A column as the mapping names it, with its place there.
 #[derive(Clone, Debug)]

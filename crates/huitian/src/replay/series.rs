@@ -13,7 +13,7 @@ use huitian_model::{ChannelRef, Inventory, Measurement, Reading, UtcMs, WindowLe
 use super::mapping::Mapping;
 use crate::config::ConfigFault;
 
-pub use intake::{Intake, Refused, RefusedReason};
+pub use intake::{Intake, RefusedReason};
 
 /// Most readings of a series: at 64 bytes each they take 640 MB. Five years of a hundred lots
 /// that speak every half hour fit.

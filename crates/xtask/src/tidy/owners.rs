@@ -21,9 +21,8 @@ const fn owned(foreign: &'static str, owner: &'static str) -> Owned {
 
 /// `.deny.toml` says the same to cargo-deny (`bans.deny[].wrappers`), which also sees the way
 /// through other foreign crates; this table sees `[dev-dependencies]` and names the line.
-const OWNED: [Owned; 10] = [
+const OWNED: [Owned; 9] = [
     owned("rumqttc", "crates/mqtt"),
-    owned("mqtt5", "crates/broker"),
     owned("influxdb2", "crates/influx"),
     owned("rusqlite", "crates/store"),
     // A fake server in a test is best written with it.
