@@ -2,7 +2,7 @@
 //!
 //! A facility whose definition is unchanged is left alone. Where it changed, channels with the
 //! same quantity and binding keep their history; all others begin anew. Windows that were final
-//! before the change are not amended after it (decision 0032).
+//! before the change are not amended after it (decision 0034).
 
 use std::collections::BTreeMap;
 
