@@ -67,8 +67,8 @@ function swap(fresh) {
   showAges(fresh);
 }
 
-async function fetchRegions(url, wanted) {
-  const answer = await fetch(url, { headers: { "x-live": "1" } });
+async function fetchRegions(url, part, wanted) {
+  const answer = await fetch(url, { headers: { "x-live": part } });
   if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
   const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const region of fresh.querySelectorAll("[data-live]")) {
@@ -85,15 +85,20 @@ function here() {
   return url;
 }
 
-// What is to be asked for; one question at a time, at most one a second.
+// What is to be asked for; one question at a time, at most one a second. Regions that are slow
+// (charts, tables of the past) change once a minute.
 const SLOW_MS = 60_000;
 let sites = new Set();
 let isWhole = false;
 let slowAt = performance.now();
 let isBusy = false;
+const hasFast = document.querySelector("main [data-live]:not([data-live=slow])") !== null;
+const hasSlow = document.querySelector("main [data-live=slow]") !== null;
 
 async function update() {
   if (isBusy || document.hidden || (sites.size === 0 && !isWhole)) return;
+  const slow = performance.now() - slowAt > SLOW_MS;
+  if (!isWhole && !hasFast && !(slow && hasSlow)) return;
   isBusy = true;
   const asked = sites;
   const whole = isWhole;
@@ -104,11 +109,11 @@ async function update() {
       const url = new URL("/tiles", location.href);
       url.searchParams.set("lang", page.lang);
       for (const site of asked) url.searchParams.append("site", site);
-      await fetchRegions(url, () => true);
+      await fetchRegions(url, "now", () => true);
     } else {
-      const slow = performance.now() - slowAt > SLOW_MS;
       if (slow) slowAt = performance.now();
-      await fetchRegions(here(), (region) => slow || region.dataset.live !== "slow");
+      const part = slow ? "all" : "now";
+      await fetchRegions(here(), part, (region) => slow || region.dataset.live !== "slow");
     }
   } catch (error) {
     console.warn("live update failed; trying again", error);
@@ -133,7 +138,7 @@ function connected(isLive) {
     text.textContent = page.connLive;
     return;
   }
-  lostAt ??= new Date();
+  lostAt ??= Number.isNaN(hub.at) ? new Date() : new Date(now());
   connection.className = "conn lost";
   text.textContent = page.connLost.replace("{when}", beijingText(lostAt));
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use huitian_model::{Emptied, Facility, FacilityId, OverflowEpisode, Site, SiteId, UtcMs};
 use huitian_report::{Source, SourceError, Span, Zone};
@@ -102,6 +103,7 @@ struct Past {
 pub(crate) async fn facility(
     State(app): State<Arc<App>>,
     Path((site_name, facility_name)): Path<(String, String)>,
+    headers: HeaderMap,
     ask: Ask,
 ) -> Result<Response, Problem> {
     let view = app.board.view();
@@ -109,7 +111,9 @@ pub(crate) async fn facility(
     let facility = find_facility(site, &facility_name)?;
     let back = Back::from_name(ask.params.one_of("span", &Back::NAMES, "24h")?);
     let show = app.show_in(ask.lang, &view, zone(site)?);
-    let past = match view.now {
+    // A live update of what is now needs nothing of the past.
+    let is_now_only = headers.get("x-live").is_some_and(|part| part == "now");
+    let past = match view.now.filter(|_| !is_now_only) {
         None => None,
         Some(now) => {
             let (site, facility) = (site.clone(), facility.clone());

@@ -249,7 +249,9 @@ pub(crate) fn groups(show: &Show, view: &View, choice: &Choice) -> Vec<GroupView
         "parking" => chosen.sort_by(|(_, a), (_, b)| descending(occupancy(a), occupancy(b))),
         "bins" => chosen.sort_by(|(_, a), (_, b)| descending(a.worst_level(), b.worst_level())),
         "stale" => chosen.sort_by_key(|(_, figures)| figures.newest),
-        _ => return by_subdistrict(show, &chosen),
+        // A choice of few would leave most of each subdistrict's row empty.
+        _ if choice.show == "all" => return by_subdistrict(show, &chosen),
+        _ => {}
     }
     let tiles = chosen
         .iter()

@@ -201,7 +201,7 @@ async fn the_chosen_language_is_kept_and_live_updates_do_not_choose() {
         .ask("GET", "/", &[("accept-language", "en-GB,zh;q=0.5")])
         .await;
     assert!(is_english(&browser));
-    let live = desk.ask("GET", "/?lang=en", &[("x-live", "1")]).await;
+    let live = desk.ask("GET", "/?lang=en", &[("x-live", "now")]).await;
     assert_eq!(live.header("set-cookie"), "");
 }
 
@@ -270,4 +270,14 @@ async fn the_past_being_lived_through_is_shown_and_the_page_answers_meanwhile() 
     assert_eq!(desk.get("/readyz").await.status.as_u16(), 503);
     desk.board.set_progress(None);
     assert_eq!(desk.get("/readyz").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn a_live_update_of_a_facility_asks_nothing_of_the_past() {
+    let desk = Desk::new(1);
+    let path = "/sites/site-000/facilities/w1";
+    let whole = desk.get(path).await;
+    assert!(whole.text.contains("id=\"history\"") && whole.text.contains("id=\"now\""));
+    let now = desk.ask("GET", path, &[("x-live", "now")]).await;
+    assert!(!now.text.contains("id=\"history\"") && now.text.contains("id=\"now\""));
 }
