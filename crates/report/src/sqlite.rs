@@ -111,3 +111,6 @@ impl Source for Sqlite {
             .collect())
     }
 }
+
+#[cfg(test)]
+mod tests;
