@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use huitian_model::{
-    AlertId, AlertRow, AlertState, AssetId, Evidence, FacilityId, Output, Record, Tick, Transition,
-    UtcMs,
+    AlertId, AlertRow, AlertState, AssetId, Evidence, FacilityId, Output, OverflowEpisode,
+    Quantity, Record, Tick, Transition, UtcMs,
 };
 
 use super::{Verdict, broken, check};
-use crate::reference::{Broken, accept, compute};
+use crate::reference::{Accepted, Broken, Voice, accept, compute};
 use crate::run::{Run, run};
 use crate::world::log;
 
@@ -126,7 +126,7 @@ fn silence_resolves_nothing(log: &[Record], run: &Run, spoken: usize) -> Verdict
             return broken(log, format!("silence resolved {row:?}"));
         }
         // What only late data shows is amended at most: nobody is told of it.
-        if !came_in_order(log, &episode.facility, &episode.asset) {
+        if !came_in_order(log, episode) {
             continue;
         }
         let all = rows(&run.outputs);
@@ -136,7 +136,7 @@ fn silence_resolves_nothing(log: &[Record], run: &Run, spoken: usize) -> Verdict
         if last.state != AlertState::Active {
             return broken(log, format!("not active though full: {last:?}"));
         }
-        if is_silent(log, &episode.facility, &episode.asset) && last.evidence == Evidence::Fresh {
+        if is_silent(log, episode) && last.evidence == Evidence::Fresh {
             return broken(log, format!("fresh after silence: {last:?}"));
         }
     }
@@ -144,8 +144,9 @@ fn silence_resolves_nothing(log: &[Record], run: &Run, spoken: usize) -> Verdict
 }
 
 /// Whether the readings of a bin came in the order of their event times.
-fn came_in_order(log: &[Record], facility: &FacilityId, bin: &AssetId) -> bool {
-    let inventory = accept(log, Broken::Nothing).inventory;
+fn came_in_order(log: &[Record], bin: &OverflowEpisode) -> bool {
+    let accepted = accept(log, Broken::Nothing);
+    let (device, channel, _) = voice(&accepted, bin);
     let mut numbers = BTreeSet::new();
     let mut newest = i64::MIN;
     for record in log {
@@ -154,10 +155,7 @@ fn came_in_order(log: &[Record], facility: &FacilityId, bin: &AssetId) -> bool {
         };
         for (n, (index, reading)) in (frame.first_n..).zip(&frame.readings) {
             let name = &frame.channels[usize::try_from(*index).unwrap()];
-            let binds = inventory.channel(name).map(|(_, channel)| &channel.binds);
-            let is_of_bin = binds.is_some_and(|binds| {
-                binds.facility == *facility && binds.asset.as_ref() == Some(bin)
-            });
+            let is_of_bin = name.device == device.id && name.channel == channel.name;
             if is_of_bin && numbers.insert((&frame.edge, frame.epoch, n)) {
                 if reading.at.0 <= newest {
                     return false;
@@ -170,15 +168,27 @@ fn came_in_order(log: &[Record], facility: &FacilityId, bin: &AssetId) -> bool {
 }
 
 /// Whether the newest reading of a bin is bad or holds no more at the last tick.
-fn is_silent(log: &[Record], facility: &FacilityId, bin: &AssetId) -> bool {
+fn is_silent(log: &[Record], bin: &OverflowEpisode) -> bool {
     let accepted = accept(log, Broken::Nothing);
     let now = accepted.last_tick.unwrap();
-    accepted.readings.iter().any(|(name, readings)| {
-        let (device, channel) = accepted.inventory.channel(name).unwrap();
-        let is_of_bin =
-            channel.binds.facility == *facility && channel.binds.asset.as_ref() == Some(bin);
-        let newest = readings.values().next_back().unwrap().reading;
-        let is_bad = newest.sample.value().is_none() && newest.at.0 <= now;
-        is_of_bin && (is_bad || newest.at.plus(device.valid_for_ms()).0 < now)
-    })
+    let (device, _, kept) = voice(&accepted, bin);
+    let newest = kept.iter().map(|kept| kept.reading);
+    let newest = newest.max_by_key(|reading| reading.at).unwrap();
+    let is_bad = newest.sample.value().is_none() && newest.at.0 <= now;
+    is_bad || newest.at.plus(device.valid_for_ms()).0 < now
+}
+
+/// The channel that a bin's level is taken from, with its device and what it said.
+fn voice<'a>(accepted: &'a Accepted, bin: &'a OverflowEpisode) -> Voice<'a> {
+    let facility = accepted
+        .inventory
+        .facility(&bin.site, &bin.facility)
+        .unwrap();
+    let view = accepted.view(&bin.site, facility, Broken::Nothing);
+    let voices = view.voices().into_iter().cloned();
+    let mut voices = voices.filter(|(_, channel, _)| {
+        let is_level = matches!(channel.quantity, Quantity::Fill | Quantity::Distance);
+        is_level && channel.binds.asset.as_ref() == Some(&bin.asset)
+    });
+    voices.next().unwrap()
 }

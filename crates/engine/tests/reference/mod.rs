@@ -13,7 +13,7 @@ mod lot;
 mod station;
 mod windows;
 
-pub use accept::{Accepted, View, accept};
+pub use accept::{Accepted, View, Voice, accept};
 
 use std::collections::BTreeMap;
 
