@@ -1,0 +1,116 @@
+//! Ports and HTTP, by hand: the tests' client shares no code with the program.
+
+use std::collections::BTreeSet;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Longest wait for an answer.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// Ports given out by this process: none is given twice.
+static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+
+/// A loopback address whose port was free a moment ago.
+pub fn free_addr() -> SocketAddr {
+    loop {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback address");
+        let addr = listener.local_addr().expect("a bound socket");
+        let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if given.insert(addr.port()) {
+            return addr;
+        }
+    }
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Status.
+    pub status: u16,
+    /// Headers as they came, names in lower case.
+    pub head: String,
+    /// Body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("{error} in {} {}", self.status, self.body))
+    }
+}
+
+/// `GET` a path; an error where nobody answers.
+///
+/// # Errors
+/// Whatever the socket says.
+pub fn try_get(addr: SocketAddr, path: &str) -> std::io::Result<Answer> {
+    ask(addr, &format!("GET {path} HTTP/1.1"), &[], "")
+}
+
+/// `GET` a path that must be answered.
+pub fn get(addr: SocketAddr, path: &str) -> Answer {
+    try_get(addr, path).unwrap_or_else(|error| panic!("GET {path} at {addr}: {error}"))
+}
+
+/// `POST` a body with further headers.
+pub fn post(addr: SocketAddr, path: &str, headers: &[String], body: &str) -> Answer {
+    ask(addr, &format!("POST {path} HTTP/1.1"), headers, body)
+        .unwrap_or_else(|error| panic!("POST {path} at {addr}: {error}"))
+}
+
+fn ask(addr: SocketAddr, line: &str, more: &[String], body: &str) -> std::io::Result<Answer> {
+    let mut stream = TcpStream::connect_timeout(&addr, ANSWER_MAX)?;
+    stream.set_read_timeout(Some(ANSWER_MAX))?;
+    let more: String = more.iter().map(|header| format!("{header}\r\n")).collect();
+    let length = body.len();
+    let head = format!(
+        "{line}\r\nHost: {addr}\r\nConnection: close\r\nContent-Length: {length}\r\n{more}\r\n"
+    );
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body.as_bytes())?;
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let broken = || std::io::Error::new(ErrorKind::InvalidData, format!("no answer: {text:?}"));
+    let (head, body) = text.split_once("\r\n\r\n").ok_or_else(broken)?;
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    let head = head.to_lowercase();
+    let body = if head.contains("transfer-encoding: chunked") {
+        joined(body).ok_or_else(broken)?
+    } else {
+        body.to_owned()
+    };
+    Ok(Answer {
+        status: status.ok_or_else(broken)?,
+        head,
+        body,
+    })
+}
+
+/// The chunks of a body, joined.
+fn joined(mut body: &str) -> Option<String> {
+    let mut whole = String::new();
+    loop {
+        let (size, rest) = body.split_once("\r\n")?;
+        let size = usize::from_str_radix(size.trim(), 16).ok()?;
+        if size == 0 {
+            return Some(whole);
+        }
+        whole.push_str(rest.get(..size)?);
+        body = rest.get(size + 2..)?;
+    }
+}
+
+/// Whether somebody listens.
+pub fn listens(addr: SocketAddr) -> bool {
+    TcpStream::connect_timeout(&addr, Duration::from_millis(200)).is_ok()
+}
