@@ -129,7 +129,12 @@ pub fn run(args: &ReplayArgs) -> Result<Report, ConfigFault> {
     if let Some(path) = &args.windows {
         write_windows(path, &tally)?;
     }
-    Ok(Report::new(&series, tally, started.elapsed()))
+    Ok(Report::new(
+        &series,
+        feeding.order,
+        &tally,
+        started.elapsed(),
+    ))
 }
 
 /// The defaults, with the lateness that was asked for.

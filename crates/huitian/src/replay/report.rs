@@ -7,6 +7,7 @@ use std::time::Duration;
 use huitian_model::{Counts, FindingKind, Reason};
 use serde::Serialize;
 
+use super::order::Order;
 use super::series::{Intake, Series};
 use super::tally::{Tally, WindowCounts};
 use crate::config::ConfigFault;
@@ -54,6 +55,8 @@ pub struct Odd {
 /// What a replay found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// The order in which rows were fed.
+    pub order: &'static str,
     /// Facilities in the series.
     pub facilities: u64,
     /// First and last arrival, RFC 3339.
@@ -100,11 +103,11 @@ pub struct Report {
 
 impl Report {
     /// Draws it up.
-    pub fn new(series: &Series, tally: Tally, elapsed: Duration) -> Self {
-        let tally = &tally;
+    pub fn new(series: &Series, order: Order, tally: &Tally, elapsed: Duration) -> Self {
         let (first, last) = series.arrivals().unwrap_or_default();
         let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         Self {
+            order: order.name(),
             facilities: number(series.channels.len()),
             arrivals: (first.to_string(), last.to_string()),
             intake: series.intake.clone(),
@@ -293,8 +296,8 @@ impl Report {
         }
         writeln!(
             f,
-            "series         {} facilities, arrived {} to {}",
-            self.facilities, self.arrivals.0, self.arrivals.1
+            "series         {} facilities, arrived {} to {}; fed in order: {}",
+            self.facilities, self.arrivals.0, self.arrivals.1, self.order
         )
     }
 

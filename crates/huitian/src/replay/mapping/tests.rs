@@ -140,7 +140,8 @@ fn columns_that_make_the_same_id_are_refused() {
     let fault = read(&wide).unwrap_err();
     let label = fault.labels().unwrap().next().unwrap();
     assert_eq!(
-        &wide[label.offset()..label.offset() + label.len()],
+        wide.get(label.offset()..label.offset() + label.len())
+            .unwrap(),
         "\"P-R\""
     );
     assert!(
@@ -170,7 +171,8 @@ fn a_catalogue_names_what_the_mapping_does_not() {
     let fault = Mapping::load(&dir.path().join("mapping.toml")).unwrap_err();
     let label = fault.labels().unwrap().next().unwrap();
     assert_eq!(
-        &toml[label.offset()..label.offset() + label.len()],
+        toml.get(label.offset()..label.offset() + label.len())
+            .unwrap(),
         "\"title\""
     );
 }

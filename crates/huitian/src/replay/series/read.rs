@@ -320,8 +320,7 @@ impl<'a> Reader<'a> {
                 .intake
                 .refused
                 .values()
-                .flat_map(|it| it.first.first())
-                .next();
+                .find_map(|it| it.first.first());
             let why = first.map_or_else(
                 || "every row is filtered out, or there is none".to_owned(),
                 |(line, text)| format!("line {line}: {text}"),
