@@ -172,23 +172,14 @@ impl Device {
     /// Publishes its row where it changed and enough time has passed. Returns whether it is to
     /// be looked at again at the next tick.
     pub fn publish_row(&mut self, now: UtcMs, is_fast: bool, out: &mut Vec<Output>) -> bool {
-        let Some(site) = self.site.clone() else {
+        let Some(site) = &self.site else {
             return false;
         };
         let health = &mut self.health;
-        let row = DeviceRow {
-            device: self.id.clone(),
-            site,
-            watermark: health.watermark,
-            heard_at: health.heard_at,
-            idle: health
-                .watermark
-                .is_none_or(|at| at.plus(self.valid_for_ms) <= now),
-            battery: health.battery,
-            skew_ms: health.skews.iter().min().copied(),
-        };
+        let expiry = health.watermark.map(|at| at.plus(self.valid_for_ms));
+        let idle = expiry.is_none_or(|expiry| expiry <= now);
         if let Some(shown) = &health.shown {
-            let is_same_kind = shown.row.idle == row.idle && shown.row.battery == row.battery;
+            let is_same_kind = shown.row.idle == idle && shown.row.battery == health.battery;
             let every = if is_fast && is_same_kind {
                 ROW_EVERY_FAST_MS
             } else {
@@ -197,9 +188,18 @@ impl Device {
             if now.since(shown.at) < every {
                 return true;
             }
-            if shown.row == row {
-                return !row.idle;
-            }
+        }
+        let row = DeviceRow {
+            device: self.id.clone(),
+            site: site.clone(),
+            watermark: health.watermark,
+            heard_at: health.heard_at,
+            idle,
+            battery: health.battery,
+            skew_ms: health.skews.iter().min().copied(),
+        };
+        if health.shown.as_ref().is_some_and(|shown| shown.row == row) {
+            return !row.idle;
         }
         let is_awake = !row.idle;
         health.shown = Some(Shown {

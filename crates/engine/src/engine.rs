@@ -115,3 +115,6 @@ impl Engine {
         snapshot::read(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //! channel's history and its facility's timelines.
 
 use huitian_model::{
-    ChannelRef, Frame, HeldReading, Measurement, Output, Quantity, Reading, Reason, Sample,
-    Settings, UtcMs,
+    ChannelRef, DeviceId, Frame, HeldReading, Measurement, Output, Quantity, Reading, Reason,
+    Sample, Settings, UtcMs,
 };
 
 use crate::channel::{Channel, Role};
@@ -21,6 +21,13 @@ use crate::tick::{alert_id, view_of};
 struct Resolved {
     device: u32,
     channel: Option<u32>,
+}
+
+/// What all readings of a frame have in common.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    settings: &'a Settings,
+    edge: u16,
 }
 
 /// Why a reading may not be applied, by the checks in their order.
@@ -66,6 +73,10 @@ impl Engine {
             .iter()
             .map(|name| self.resolve(name))
             .collect();
+        let ground = Ground {
+            settings: &settings,
+            edge,
+        };
         for (n, (index, reading)) in (frame.first_n..=u64::MAX).zip(&frame.readings) {
             let place = usize::try_from(*index).unwrap_or(usize::MAX);
             let (Some(resolved), Some(name)) = (names.get(place), frame.channels.get(place)) else {
@@ -73,7 +84,7 @@ impl Engine {
                 continue;
             };
             let is_new = n >= first_new;
-            let held = self.on_reading((*resolved, is_new), edge, reading, &settings, out);
+            let held = self.on_reading((*resolved, is_new), reading, &ground, out);
             if let Some(reason) = held.filter(|_| is_new) {
                 out.push(Output::Held(HeldReading {
                     channel: name.clone(),
@@ -100,7 +111,7 @@ impl Engine {
     }
 
     /// The index of a device; a device that is met for the first time gets one.
-    pub(crate) fn device_of(&mut self, id: &huitian_model::DeviceId) -> u32 {
+    pub(crate) fn device_of(&mut self, id: &DeviceId) -> u32 {
         if let Some(index) = self.device_index.get(id) {
             return *index;
         }
@@ -113,11 +124,11 @@ impl Engine {
     fn on_reading(
         &mut self,
         (resolved, is_new): (Resolved, bool),
-        edge: u16,
         reading: &Reading,
-        settings: &Settings,
+        ground: &Ground<'_>,
         out: &mut Vec<Output>,
     ) -> Option<Reason> {
+        let Ground { settings, edge } = *ground;
         let device = self.devices.get_mut(resolved.device)?;
         if !device.is_listed {
             device.is_listed = true;
@@ -164,7 +175,7 @@ impl Engine {
             device.health.battery = Some(percent);
         }
         if let Some(channel) = resolved.channel {
-            self.on_applied(channel, &kept, fate, settings, out);
+            self.on_applied(channel, (&kept, fate), settings, out);
         }
         None
     }
@@ -173,8 +184,7 @@ impl Engine {
     fn on_applied(
         &mut self,
         index: u32,
-        kept: &Kept,
-        fate: Fate,
+        (kept, fate): (&Kept, Fate),
         settings: &Settings,
         out: &mut Vec<Output>,
     ) {

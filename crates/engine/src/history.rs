@@ -1,6 +1,8 @@
 //! The history of a channel: its readings inside the horizon in event-time order, and the one
 //! before, which still holds at the horizon.
 
+use std::cmp::Ordering;
+
 use huitian_model::{Quantity, UtcMs};
 use serde::{Deserialize, Serialize};
 
@@ -74,12 +76,10 @@ impl History {
             return Fate::Inserted(place);
         };
         let (new, old) = (kept.rank(quantity), known.rank(quantity));
-        if new == old {
-            Fate::Duplicate
-        } else if new > old {
-            Fate::Replaced(place, std::mem::replace(known, kept))
-        } else {
-            Fate::Beaten
+        match new.cmp(&old) {
+            Ordering::Equal => Fate::Duplicate,
+            Ordering::Greater => Fate::Replaced(place, std::mem::replace(known, kept)),
+            Ordering::Less => Fate::Beaten,
         }
     }
 

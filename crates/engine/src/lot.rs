@@ -1,6 +1,6 @@
 //! A parking lot: its figures from the timelines of its bays, its count and its gates.
 
-use huitian_model::{AssetId, GateFigures, LotFigures, Usage, UtcMs};
+use huitian_model::{AssetId, Dwell, GateFigures, LotFigures, Usage, UtcMs};
 use serde::{Deserialize, Serialize};
 
 use crate::arena::Arena;
@@ -154,7 +154,7 @@ impl Lot {
             dwell: if has_dwell {
                 self.changes.dwell(span.start, until)
             } else {
-                Default::default()
+                Dwell::default()
             },
             bays,
             gates,

@@ -110,19 +110,15 @@ impl Engine {
         let mut channels = Vec::new();
         for bound in &definition.channels {
             let place = old_bound.iter().position(|old| old.name == bound.name);
-            let same = |old: &&Bound| old.quantity == bound.quantity && old.binds == bound.binds;
+            let same = |old: &Bound| old.quantity == bound.quantity && old.binds == bound.binds;
             let is_same = place
                 .and_then(|place| old_bound.get(place))
-                .filter(same)
-                .is_some();
+                .is_some_and(same);
             let known = place.and_then(|place| old_channels.get(place)).copied();
-            let channel = match known.filter(|_| is_same) {
-                Some(channel) => channel,
-                None => {
-                    let new = Channel::new(bound.name.clone(), bound.quantity, Role::Other);
-                    self.channels.push(new)
-                }
-            };
+            let channel = known.filter(|_| is_same).unwrap_or_else(|| {
+                let new = Channel::new(bound.name.clone(), bound.quantity, Role::Other);
+                self.channels.push(new)
+            });
             let role = definition.bind(bound, channel, &mut kind);
             self.bind_channel(channel, index, bound, role);
             channels.push(channel);
@@ -206,7 +202,7 @@ fn passed<'a>(gates: impl Iterator<Item = &'a Channel>) -> i64 {
             is_entry: false,
             counter,
         } => -counter.base_total(),
-        _ => 0,
+        Role::Bay(..) | Role::Counted { .. } | Role::Bin { .. } | Role::Other => 0,
     });
     inside.sum()
 }

@@ -192,7 +192,7 @@ pub struct Place<'a> {
 pub const fn channel_rules(channel: &Channel, limits: Limits) -> Option<Rules> {
     match channel.role {
         Role::Bin { geometry, .. } => Some(rules(channel, geometry, limits)),
-        _ => None,
+        Role::Bay(..) | Role::Counted { .. } | Role::Gate { .. } | Role::Other => None,
     }
 }
 

@@ -76,7 +76,10 @@ impl World {
 
     /// The inventory of a partition.
     pub fn inventory(&self, partition: u8) -> Inventory {
-        self.inventories[&partition].clone()
+        self.inventories
+            .get(&partition)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// How many facilities there are.
