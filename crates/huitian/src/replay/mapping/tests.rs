@@ -156,7 +156,8 @@ fn a_catalogue_names_what_the_mapping_does_not() {
     let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
     write("lots.csv", "code,title,places\na,North,80\nb,South,\n");
     let toml = GOOD.replace("places = 100", "of = { b = 70 }")
-        + "[catalogue]\nfile = \"lots.csv\"\nid = \"code\"\nname = \"title\"\ncapacity = \"places\"\n"
+        + "[catalogue]\nfile = \"lots.csv\"\nid = \"code\"\nname = \"title\"\n\
+           capacity = \"places\"\n"
         + "[names]\nb = { zh = \"南\", en = \"The south\" }\n";
     write("mapping.toml", &toml);
     let mapping = Mapping::load(&dir.path().join("mapping.toml")).unwrap();
