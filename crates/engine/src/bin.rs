@@ -232,6 +232,20 @@ impl Ledger {
         (episodes, emptyings)
     }
 
+    /// The last fall before `late` that a reading in time can still confirm or deny as an
+    /// emptying: the windows of that instant may change, however old it is.
+    pub fn pending_fall(&self, samples: &[Kept], rules: &Rules, late: UtcMs) -> Option<UtcMs> {
+        let mut before = self.base.before.map(|(_, level)| level);
+        let mut last = self.base.last;
+        let values = samples.iter().filter(|kept| kept.has_value());
+        for kept in values.take_while(|kept| kept.at < late) {
+            before = last.map(|(_, level)| level);
+            last = Some((kept.at, rules.geometry.hundredths(kept)));
+        }
+        let ((at, fallen), before) = (last?, before?);
+        (before - fallen >= rules.limits.drop).then_some(at)
+    }
+
     /// The last emptying that is remembered.
     pub fn emptied_at(&self) -> Option<UtcMs> {
         self.emptyings.last().map(|(at, ..)| *at)

@@ -78,6 +78,16 @@ fn derive_channel(facility: &mut Facility, channel: &mut Channel, index: u32, se
     }
 }
 
+/// The last fall of a bin's channel that may still become an emptying; see
+/// [`crate::bin::Ledger::pending_fall`].
+pub fn pending_fall(channel: &Channel, settings: &Settings, late: UtcMs) -> Option<UtcMs> {
+    let rules = channel_rules(channel, Limits::of(settings))?;
+    match &channel.role {
+        Role::Bin { ledger, .. } => ledger.pending_fall(channel.history.samples(), &rules, late),
+        Role::Bay(..) | Role::Counted { .. } | Role::Gate { .. } | Role::Other => None,
+    }
+}
+
 /// Forgets a channel's readings before `horizon`, but not what they lead to. Everything of it
 /// has been derived.
 pub fn forget(facility: &mut Facility, channel: &mut Channel, horizon: UtcMs, settings: &Settings) {

@@ -4,9 +4,10 @@ use huitian_model::{
     AlertId, AssetId, Evidence, FacilityId, Output, OverflowRule, Settings, SiteId, UtcMs,
 };
 
+use crate::arena::Arena;
 use crate::bin::Geometry;
 use crate::channel::{Channel, Role};
-use crate::derive::{derive, forget};
+use crate::derive::{derive, forget, pending_fall};
 use crate::engine::Engine;
 use crate::facility::{Facility, Kind};
 use crate::finding::Bounds;
@@ -22,6 +23,11 @@ const FAST_MS: i64 = 2 * MINUTE_MS;
 
 /// The longest civil day is 25 hours; one hour more for good measure, ms.
 const DAY_MS_MAX: i64 = 26 * 3_600_000;
+
+/// How long a station's past is kept for a fall that no further reading has confirmed, ms: 32 days
+/// of four bins that speak every half hour are some 150 KB. A bin that is silent for longer has
+/// its emptying in the ledger when it speaks again, but its old windows are not amended.
+const PENDING_MS_MAX: i64 = 32 * 86_400_000;
 
 /// The past is forgotten so often, ms: each time costs a pass over all channels.
 const FORGET_EVERY_MS: i64 = 3_600_000;
@@ -153,9 +159,8 @@ impl Engine {
             return;
         }
         self.forgot_at = Some(now);
-        let kept_ms = settings.lateness_ms.saturating_add(settings.settle_ms);
-        let horizon = now.minus(kept_ms.saturating_add(DAY_MS_MAX));
         for facility in self.facilities.iter_mut() {
+            let horizon = horizon(facility, &self.channels, settings, now);
             for place in 0..facility.channels.len() {
                 let index = facility.channels.get(place).copied();
                 if let Some(channel) = index.and_then(|index| self.channels.get_mut(index)) {
@@ -171,6 +176,27 @@ impl Engine {
             device.forget_accounts(now);
         }
     }
+}
+
+/// Before which instant a facility's past can change nothing any more: a reading in time changes
+/// windows that end after `now - lateness`, and the windows of a fall that it confirms.
+fn horizon(
+    facility: &Facility,
+    channels: &Arena<Channel>,
+    settings: &Settings,
+    now: UtcMs,
+) -> UtcMs {
+    let late = now.minus(settings.lateness_ms);
+    let all = facility
+        .channels
+        .iter()
+        .filter_map(|index| channels.get(*index));
+    let falls = all.filter_map(|channel| pending_fall(channel, settings, late));
+    let oldest_fall = late.minus(PENDING_MS_MAX);
+    let earliest = falls
+        .min()
+        .map_or(late, |fall| fall.max(oldest_fall).min(late));
+    earliest.minus(settings.settle_ms.saturating_add(DAY_MS_MAX))
 }
 
 fn publish_windows(facility: &mut Facility, ground: Ground<'_>, step: Step, out: &mut Vec<Output>) {

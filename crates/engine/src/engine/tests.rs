@@ -1,5 +1,10 @@
 //! Tiny scenarios through the whole engine: a lot of two bays, a bin, minutes from an hour on.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "each scenario looks at the few outputs that it is about"
+)]
+
 use std::collections::BTreeMap;
 
 use huitian_model::{
