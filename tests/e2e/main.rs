@@ -9,6 +9,8 @@
 )]
 
 mod pipeline;
+mod recovery;
+mod refusal;
 
 /// The hub under test.
 const HUB: &str = env!("CARGO_BIN_EXE_hub-under-test");

@@ -34,16 +34,30 @@ fn bad() -> Vec<(&'static str, &'static str, Vec<u8>)> {
     vec![
         ("malformed", FILL, br#"{"readings":{"fill":"#.to_vec()),
         ("malformed", FILL, br#"{"readings":{"fill":NaN}}"#.to_vec()),
-        ("out_of_range", FILL, br#"{"readings":{"fill":300}}"#.to_vec()),
+        (
+            "out_of_range",
+            FILL,
+            br#"{"readings":{"fill":300}}"#.to_vec(),
+        ),
         ("oversized", FILL, large()),
-        ("wrong_topic", "nobody/reads/this", br#"{"readings":{"fill":5}}"#.to_vec()),
-        ("wrong_topic", "huitian/v1/north/fill-1", br#"{"readings":{"fill":5}}"#.to_vec()),
+        (
+            "wrong_topic",
+            "nobody/reads/this",
+            br#"{"readings":{"fill":5}}"#.to_vec(),
+        ),
+        (
+            "wrong_topic",
+            "huitian/v1/north/fill-1",
+            br#"{"readings":{"fill":5}}"#.to_vec(),
+        ),
     ]
 }
 
 fn intake(accounting: &Value, reason: &str) -> u64 {
     let rows = accounting["intake"].as_array().unwrap().iter();
-    let counts = rows.filter(|row| row["reason"] == reason).map(|row| row["count"].as_u64().unwrap());
+    let counts = rows
+        .filter(|row| row["reason"] == reason)
+        .map(|row| row["count"].as_u64().unwrap());
     counts.sum()
 }
 
@@ -56,7 +70,10 @@ fn bad_messages_are_acknowledged_and_counted_by_reason_and_good_ones_beside_them
     for (place, (_reason, topic, payload)) in bad().into_iter().enumerate() {
         messages.push((topic.to_owned(), payload));
         let place = i64::try_from(place).unwrap();
-        messages.push(fill(41.5 + f64::from(i32::try_from(place).unwrap()), begun - 1_000 + place));
+        messages.push(fill(
+            41.5 + f64::from(i32::try_from(place).unwrap()),
+            begun - 1_000 + place,
+        ));
     }
     messages.push(fill(77.0, YEAR_2099_MS));
     let good = bad().len() as u64;
@@ -80,7 +97,12 @@ fn bad_messages_are_acknowledged_and_counted_by_reason_and_good_ones_beside_them
     assert_eq!(accounting["total"]["balances"], true);
     for reason in ["malformed", "out_of_range", "oversized", "wrong_topic"] {
         let sent = bad().iter().filter(|(of, ..)| *of == reason).count() as u64;
-        assert_eq!(intake(&accounting, reason), sent, "{reason}: {:#}", accounting["intake"]);
+        assert_eq!(
+            intake(&accounting, reason),
+            sent,
+            "{reason}: {:#}",
+            accounting["intake"]
+        );
     }
     assert_eq!(hub.metric("huitian_messages_total"), messages.len() as u64);
     assert_eq!(hub.metric("huitian_readings_durable_total"), good + 1);
