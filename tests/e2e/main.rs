@@ -8,6 +8,7 @@
     reason = "test code"
 )]
 
+mod lifecycle;
 mod pipeline;
 mod recovery;
 mod refusal;
