@@ -30,19 +30,17 @@ fn refused(district: &District, arguments: &[&str]) -> String {
     said
 }
 
-/// Whether the line below the one that holds `part` underlines it, whatever it is drawn with.
+/// Whether a line that holds `part` has marks below all of it.
 fn underlines(said: &str, part: &str) -> bool {
-    let mut lines = said.lines().skip_while(|line| !line.contains(part));
-    let (Some(line), Some(below)) = (lines.next(), lines.next()) else {
-        return false;
-    };
-    let column = line
-        .split(part)
-        .next()
-        .map_or(0, |before| before.chars().count());
-    let marks = below.chars().skip(column).take(part.chars().count());
-    let marked = marks.filter(|mark| "─┬^╭╰-".contains(*mark)).count();
-    marked >= part.chars().count() && said.contains("here")
+    let lines: Vec<&str> = said.lines().collect();
+    lines.windows(2).any(|pair| {
+        let Some((before, _behind)) = pair[0].split_once(part) else {
+            return false;
+        };
+        let below = pair[1].chars().skip(before.chars().count());
+        let marks = below.take_while(|mark| "^|\u{2500}\u{252c}".contains(*mark));
+        marks.count() == part.chars().count()
+    })
 }
 
 #[test]
@@ -87,10 +85,7 @@ fn an_unknown_device_profile_is_refused_with_its_line_underlined() {
     let line = "park-9,north,1000000000000009,bosch-tps999,10m,";
     district.append("devices.csv", line);
     let said = refused(&district, &["config", "check"]);
-    assert!(
-        said.contains("unknown device profile \"bosch-tps999\""),
-        "{said}"
-    );
+    assert!(said.contains("profile \"bosch-tps999\""), "{said}");
     assert!(said.contains("devices.csv"), "{said}");
     assert!(underlines(&said, line), "{said}");
 }
