@@ -12,6 +12,7 @@ mod lifecycle;
 mod pipeline;
 mod recovery;
 mod refusal;
+mod services;
 
 /// The hub under test.
 const HUB: &str = env!("CARGO_BIN_EXE_hub-under-test");

@@ -18,7 +18,7 @@ const STATUS: &str = include_str!("data/chirpstack-v4-bosch-status.json");
 const LOT: &str = "/api/v1/sites/north/facilities/lot";
 
 /// The published message as it would come now: address, bay in use or free, counter, times.
-fn uplink(address: &str, in_use: bool, count: u32) -> (String, String) {
+pub fn uplink(address: &str, in_use: bool, count: u32) -> (String, String) {
     let now = rfc3339(now_ms());
     let payload = STATUS
         .replace("2023-05-22T07:47:05.404859+00:00", &now)
@@ -55,7 +55,7 @@ fn mosquitto_pub(program: &Path, hub: &Hub, version: &str, (topic, payload): &(S
     );
 }
 
-fn bay(lot: &Value, asset: &str) -> String {
+pub fn bay(lot: &Value, asset: &str) -> String {
     let bays = lot["current"]["lot"]["bays"].as_array();
     let bay = bays.and_then(|bays| bays.iter().find(|bay| bay["asset"] == asset));
     bay.map_or_else(

@@ -14,8 +14,8 @@ use huitian_tests::{Hub, until};
 
 use crate::HUB;
 
-mod compare;
-mod load;
+pub mod compare;
+pub mod load;
 
 use compare::{Stored, Told, differences, lost, repeated, uninterrupted};
 use load::{Sent, World, deliver};

@@ -1,0 +1,105 @@
+//! A real mosquitto, read by the hub as a client.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use huitian_tests::district::District;
+use huitian_tests::net::{free_addr, listens};
+use huitian_tests::services::need;
+use huitian_tests::{Hub, Process, until};
+
+use crate::HUB;
+use crate::pipeline::{bay, uplink};
+
+const LOT: &str = "/api/v1/sites/north/facilities/lot";
+
+/// Longest wait for a broker or a session.
+const LONGEST: Duration = Duration::from_secs(20);
+
+fn mosquitto(program: &Path, folder: &Path, addr: SocketAddr) -> Process {
+    let (ip, port) = (addr.ip(), addr.port());
+    // As root it would become another user, who cannot write here.
+    let text = format!("listener {port} {ip}\nallow_anonymous true\nuser root\n");
+    let config = folder.join("mosquitto.conf");
+    fs::write(&config, text).unwrap();
+    let process = Process::start(
+        "mosquitto",
+        folder,
+        Command::new(program).arg("-c").arg(&config),
+    );
+    until("mosquitto to listen", LONGEST, || {
+        listens(addr).then_some(())
+    });
+    process
+}
+
+fn publish(program: &Path, addr: SocketAddr, (topic, payload): &(String, String)) {
+    let (host, port) = (addr.ip().to_string(), addr.port().to_string());
+    let sent = Command::new(program)
+        .args([
+            "-q", "1", "-h", &host, "-p", &port, "-t", topic, "-m", payload,
+        ])
+        .status();
+    assert!(sent.is_ok_and(|status| status.success()));
+}
+
+#[test]
+fn what_an_external_broker_was_told_while_the_hub_was_down_arrives_after_its_start() {
+    let Some([broker, publisher]) = need(["mosquitto", "mosquitto_pub"]) else {
+        return;
+    };
+    let addr = free_addr();
+    let session = format!(
+        "\n[[mqtt.brokers]]\nhost = \"{}\"\nport = {}\nclient_id = \"hub-1\"\n",
+        addr.ip(),
+        addr.port()
+    );
+    let district = District::new(&session);
+    let _mosquitto = mosquitto(&broker, district.path(), addr);
+    let mut hub = Hub::start(HUB, district);
+    let mut count = 0;
+    until("the session to be heard", LONGEST, || {
+        count += 1;
+        publish(&publisher, addr, &uplink("1000000000000001", true, count));
+        (bay(&hub.json(LOT), "bay-1") == "in_use").then_some(())
+    });
+    // Neither an orderly stop nor a kill loses what comes meanwhile.
+    hub.stop();
+    publish(&publisher, addr, &uplink("1000000000000001", false, 1_000));
+    hub.restart();
+    hub.wait_ready();
+    hub.until(LOT, LONGEST, |lot| {
+        (bay(lot, "bay-1") == "free").then_some(())
+    });
+    hub.process.kill();
+    publish(&publisher, addr, &uplink("1000000000000002", true, 1_000));
+    hub.restart();
+    hub.wait_ready();
+    hub.until(LOT, LONGEST, |lot| {
+        (bay(lot, "bay-2") == "in_use").then_some(())
+    });
+}
+
+#[test]
+fn an_external_broker_that_comes_later_is_found() {
+    let Some([broker, publisher]) = need(["mosquitto", "mosquitto_pub"]) else {
+        return;
+    };
+    let addr = free_addr();
+    let session = format!(
+        "\n[[mqtt.brokers]]\nhost = \"{}\"\nport = {}\n",
+        addr.ip(),
+        addr.port()
+    );
+    let hub = Hub::start(HUB, District::new(&session));
+    let _mosquitto = mosquitto(&broker, hub.district.path(), addr);
+    let mut count = 0;
+    until("the session to be heard", LONGEST, || {
+        count += 1;
+        publish(&publisher, addr, &uplink("1000000000000001", true, count));
+        (bay(&hub.json(LOT), "bay-1") == "in_use").then_some(())
+    });
+}
