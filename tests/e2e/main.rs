@@ -9,6 +9,7 @@
 )]
 
 mod lifecycle;
+mod page;
 mod pipeline;
 mod recovery;
 mod refusal;

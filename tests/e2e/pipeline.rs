@@ -1,5 +1,7 @@
 //! A published message of a network server, sent by ordinary clients, reaches the figures.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -94,6 +96,54 @@ fn a_chirpstack_message_by_mosquitto_pub_changes_the_figures_within_a_second() {
         (&lot["in_use"], &lot["free"], &lot["unknown"]),
         (&0.into(), &1.into(), &3.into())
     );
+}
+
+#[test]
+fn an_open_page_is_told_by_an_event_within_a_second() {
+    let Some([program]) = need(["mosquitto_pub"]) else {
+        return;
+    };
+    let hub = Hub::start(HUB, District::new(""));
+    let mut events = Events::open(hub.district.http);
+    mosquitto_pub(
+        &program,
+        &hub,
+        "mqttv311",
+        &uplink("1000000000000001", true, 5),
+    );
+    let acknowledged = Instant::now();
+    let told = events.wait_for("\"in_use\":1", Duration::from_secs(5));
+    let took = acknowledged.elapsed();
+    assert!(
+        told.contains("\"north\"") && told.contains("\"lot\""),
+        "{told}"
+    );
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+/// A stream of server-sent events, as a page holds it.
+struct Events(TcpStream);
+
+impl Events {
+    fn open(http: SocketAddr) -> Self {
+        let mut stream = TcpStream::connect(http).unwrap();
+        let ask = format!("GET /api/v1/events HTTP/1.1\r\nHost: {http}\r\n\r\n");
+        stream.write_all(ask.as_bytes()).unwrap();
+        Self(stream)
+    }
+
+    /// All that came until a text was seen.
+    fn wait_for(&mut self, text: &str, longest: Duration) -> String {
+        self.0.set_read_timeout(Some(longest)).unwrap();
+        let mut said = String::new();
+        let mut bytes = [0; 4_096];
+        while !said.contains(text) {
+            let count = self.0.read(&mut bytes).unwrap_or(0);
+            assert!(count > 0, "no event with {text}, only {said}");
+            said.push_str(&String::from_utf8_lossy(&bytes[..count]));
+        }
+        said
+    }
 }
 
 #[test]
