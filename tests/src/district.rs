@@ -112,7 +112,9 @@ impl District {
     /// Writes the settings again. `more` may begin with keys of `[mqtt]`.
     pub fn settings(&self, more: &str) {
         let (data, inventory) = (self.data(), self.inventory());
-        let mut text = format!("[data]\ndir = {data:?}\n\n[inventory]\ndir = {inventory:?}\n\n");
+        let (data, inventory) = (data.display(), inventory.display());
+        let mut text =
+            format!("[data]\ndir = \"{data}\"\n\n[inventory]\ndir = \"{inventory}\"\n\n");
         let written = write!(
             text,
             "[http]\naddr = \"{}\"\n\n[mqtt]\naddr = \"{}\"\n{more}",

@@ -67,12 +67,10 @@ pub fn post(addr: SocketAddr, path: &str, headers: &[String], body: &str) -> Ans
 fn ask(addr: SocketAddr, line: &str, more: &[String], body: &str) -> std::io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&addr, ANSWER_MAX)?;
     stream.set_read_timeout(Some(ANSWER_MAX))?;
-    let more: String = more.iter().map(|header| format!("{header}\r\n")).collect();
     let length = body.len();
-    let head = format!(
-        "{line}\r\nHost: {addr}\r\nConnection: close\r\nContent-Length: {length}\r\n{more}\r\n"
-    );
-    stream.write_all(head.as_bytes())?;
+    let ours = format!("{line}\r\nHost: {addr}\r\nConnection: close\r\nContent-Length: {length}");
+    let head = [&[ours], more].concat().join("\r\n");
+    stream.write_all(format!("{head}\r\n\r\n").as_bytes())?;
     stream.write_all(body.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;

@@ -1,7 +1,7 @@
 //! The comparer itself: it sees a reading that is gone, and a window that is changed, missing,
 //! too many, or said twice.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use huitian_model::{
     Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, Commit, CommitNumber,
@@ -136,8 +136,9 @@ fn a_window_that_is_changed_missing_too_many_or_said_twice_is_named() {
         WindowBody::Station(station) => station.bins[0].fill_ms += 1,
         WindowBody::Lot(_) => panic!("the district of this test has no lot"),
     }
-    let with = |row| BTreeMap::from_iter(whole.clone().into_iter().chain([(key.clone(), row)]));
-    let seen = differences(&whole, &with(changed));
+    let mut other = whole.clone();
+    other.insert(key.clone(), changed);
+    let seen = differences(&whole, &other);
     assert!(seen.len() == 1 && seen[0].contains("differs"), "{seen:#?}");
     let mut fewer = whole.clone();
     fewer.remove(key);

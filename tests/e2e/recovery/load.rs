@@ -167,7 +167,7 @@ pub fn deliver(
             }
             match device.acknowledged(Duration::from_millis(3)) {
                 Ok(names) => {
-                    names.iter().for_each(|name| drop(open.remove(name)));
+                    open.retain(|name, _sent| !names.contains(name));
                     pause(PACE);
                 }
                 Err(_ended) => break,
