@@ -78,6 +78,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Write windows of many facilities as CSV.
     Export(ExportArgs),
+    /// Feed a recorded series through the engine; --config is the mapping of its columns.
+    Replay(crate::replay::ReplayArgs),
 }
 
 /// What to do with settings.

@@ -31,8 +31,8 @@ pub const CLIENT: &str = "firmware-sim";
 /// How much past is lived through on the first start.
 const PAST_MS: i64 = 14 * 86_400_000;
 
-/// A day in ms.
-const DAY_MS: i64 = 86_400_000;
+/// An hour in ms.
+const HOUR_MS: i64 = 3_600_000;
 
 /// Meta key of the instant at which the simulated world began.
 const EPOCH_KEY: &str = "demo_epoch_ms";
@@ -54,7 +54,7 @@ pub enum DemoError {
 /// The simulated district before the log is known.
 pub struct Demo {
     config: DemoConfig,
-    /// When its world begins on a first start: 14 days before today.
+    /// When its world begins on a first start: 14 days ago.
     epoch: UtcMs,
     numbering: Option<Numbering>,
 }
@@ -68,7 +68,7 @@ impl Demo {
         let dir = &config.inventory;
         let prepared = Self {
             config: demo.clone(),
-            epoch: now.minus(PAST_MS).floor(DAY_MS),
+            epoch: now.minus(PAST_MS).floor(HOUR_MS),
             numbering: None,
         };
         if FILES.iter().all(|file| !dir.join(file).exists()) {

@@ -12,7 +12,6 @@ use crate::cli::{ExportArgs, HistoryArgs, RangeArgs};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigFault};
 use crate::hub::Plan;
-use crate::source::Stored;
 use crate::{Failure, tell};
 
 /// Most windows of one call: 5 years of 15-minute windows of one facility are 175,000.
@@ -129,10 +128,8 @@ fn progress(facilities: usize) -> ProgressBar {
     ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr())
 }
 
-fn source(config: &Config) -> Result<Stored, Failure> {
-    Ok(Stored(Sqlite::open_to_read(StoreConfig::new(
-        &config.data.dir,
-    ))?))
+fn source(config: &Config) -> Result<Sqlite, Failure> {
+    Ok(Sqlite::open_to_read(StoreConfig::new(&config.data.dir))?)
 }
 
 fn query(site: SiteId, facility: FacilityId, range: &RangeArgs) -> Result<WindowQuery, Failure> {

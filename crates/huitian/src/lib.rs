@@ -14,7 +14,7 @@ mod hub;
 mod inventory;
 mod inventory_command;
 mod metrics;
-mod source;
+mod replay;
 
 use std::process::ExitCode;
 
@@ -101,6 +101,7 @@ fn dispatch(cli: &Cli, clock: fn(u32) -> Clock) -> Result<(), Failure> {
         }
         Some(Command::History(args)) => history::show(args, &load(flags)?),
         Some(Command::Export(args)) => history::export(args, &load(flags)?),
+        Some(Command::Replay(args)) => replay(args),
     }
 }
 
@@ -120,6 +121,15 @@ fn run(flags: &Flags, clock: fn(u32) -> Clock) -> Result<(), Failure> {
     // What still blocks a thread after the orderly stop must not hold the process.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     Ok(ran?)
+}
+
+fn replay(args: &replay::ReplayArgs) -> Result<(), Failure> {
+    let report = replay::command(args)?;
+    if report.balances() {
+        return Ok(());
+    }
+    let fault = "the totals do not balance: this is a fault of huitian, please report it";
+    Err(Failure::Other(fault.to_owned()))
 }
 
 fn check(flags: &Flags) -> Result<(), Failure> {

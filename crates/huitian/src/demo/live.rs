@@ -4,7 +4,7 @@ use firmware_sim::PublishConfig;
 use tokio::sync::watch;
 use tracing::info;
 
-use super::{CLIENT, DemoError, DemoRun};
+use super::{DemoError, DemoRun};
 
 /// Connections that the simulated district shares: network servers have one each, plain devices
 /// of a compound share a gateway's.

@@ -17,8 +17,8 @@ use tracing::info;
 use super::{DemoError, DemoRun, PAST_MS};
 use crate::hub::{Ask, not_ready};
 
-/// History between two ticks of the past.
-const TICK_MS: i64 = 5 * 60_000;
+/// History between two ticks of the past: what happens then is decided to the quarter hour.
+const TICK_MS: i64 = 15 * 60_000;
 
 /// History appended at once: 7,000 readings of the home district.
 const STEP_MS: i64 = 60 * 60_000;
@@ -28,6 +28,9 @@ const GAP_MIN_MS: i64 = 60_000;
 
 /// So near to the present that live time can begin.
 const CAUGHT_UP_MS: i64 = 2_000;
+
+/// Steps between two rounds of the store's maintenance: every two days of history.
+const MAINTAIN_STEPS: usize = 48;
 
 /// Steps that wait for the hub: some 10 MB.
 const STEPS_MAX: usize = 4;
@@ -50,11 +53,11 @@ impl DemoRun {
     ) -> Result<(), DemoError> {
         let now = self.ways.clock.now();
         let epoch = self.epoch().await?;
-        let from = self
-            .ways
-            .last_tick
-            .unwrap_or(epoch)
-            .max(now.minus(PAST_MS + TICK_MS));
+        // A demo that slept for longer lives through its last 14 days only.
+        let from = match self.ways.last_tick {
+            None => epoch,
+            Some(last) => last.max(now.minus(PAST_MS)),
+        };
         if now.since(from) < GAP_MIN_MS {
             return Ok(());
         }
@@ -73,13 +76,19 @@ impl DemoRun {
         };
         let (sender, mut steps) = mpsc::channel(STEPS_MAX);
         let simulated = tokio::task::spawn_blocking(move || past.simulate(&sender));
-        let mut readings = 0;
+        let (mut readings, mut count) = (0, 0_usize);
         while let Some(step) = steps.recv().await {
             if *stopped.borrow() {
                 return Ok(());
             }
             readings += step.readings;
+            let until = step.until;
             self.append(step, from).await?;
+            count += 1;
+            if count % MAINTAIN_STEPS == 0 {
+                // What sinks and snapshots have passed makes room for what follows.
+                self.ways.store.maintain(until).await?;
+            }
         }
         simulated
             .await

@@ -4,13 +4,16 @@
 //! devices and hands the records to the engines. Since no other task appends, the order of the
 //! log is the order in which the engines see it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use huitian_edge::{Heard, Intake, Message, NoteReason, Numbering};
 use huitian_model::{Origin, Partition, Position, Record, Tick, UtcMs};
 use huitian_mqtt::{Delivery, Verdict};
-use huitian_store::{Backend, IntakeNote, IntakeReason, Sqlite, StoreError, UnknownNote};
+use huitian_store::{
+    Backend, IntakeNote, IntakeReason, SAMPLE_BYTES_MAX, Sqlite, StoreError, UnknownNote,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
@@ -172,14 +175,26 @@ impl Appender {
                 payload: delivery.payload.to_vec(),
             });
         }
+        // Counted in messages: a hostile batch of thousands of bad values is one message.
+        let mut counted = BTreeSet::new();
         for note in &heard.notes {
+            if !counted.insert((&note.source, note.reason)) {
+                continue;
+            }
             self.metrics.note(note.reason.name());
             group.notes.push(IntakeNote {
                 at,
                 source: note.source.clone(),
                 reason: intake_reason(note.reason),
                 count: 1,
-                sample: Some(delivery.payload.to_vec()),
+                sample: Some(
+                    delivery
+                        .payload
+                        .iter()
+                        .take(SAMPLE_BYTES_MAX)
+                        .copied()
+                        .collect(),
+                ),
             });
         }
     }

@@ -63,5 +63,5 @@ pub async fn drive<B: Backend>(
         drive.metrics.applied.inc_by(readings);
         drive.show(&commits);
     }
-    driver.save(1).await
+    driver.save_all().await
 }

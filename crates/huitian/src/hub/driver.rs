@@ -20,8 +20,14 @@ const REPLAY_RECORDS_MAX: usize = 2_000;
 /// 50 ms. More are split over several commits.
 const COMMIT_OUTPUTS_MAX: usize = 20_000;
 
-/// Records applied to a partition between two snapshots: replaying them takes well below 0.1 s.
-const SNAPSHOT_RECORDS: u64 = 20_000;
+/// Records applied to a partition before it is worth a snapshot: ten minutes of ticks. One
+/// partition is saved per round, the one with the most, so that 64 snapshots (20 MB for the home
+/// district) spread over some eleven minutes, and a start replays about as much.
+const SNAPSHOT_RECORDS: u64 = 60;
+
+/// Of a round that spans more than this, only the rolling figures of its end are kept: they are
+/// live figures, and nobody asks for those of a past that is being caught up with.
+const ROLLING_KEPT_MS: i64 = 5 * 60_000;
 
 /// How long to wait before a commit that did not succeed is tried again.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
@@ -34,10 +40,38 @@ struct Part {
     partition: Partition,
     engine: Engine,
     head: CommitNumber,
+    /// Log position that the head has reached.
+    reached: Position,
     /// Records applied since the last snapshot.
     unsaved: u64,
     touched: bool,
     outputs: Vec<Output>,
+}
+
+impl Part {
+    async fn save<B: Backend>(&mut self, backend: &B) -> Result<(), StoreError> {
+        let snapshot = Snapshot {
+            position: self.engine.position(),
+            commit: self.head,
+            bytes: self.engine.snapshot(),
+        };
+        match backend.save_snapshot(self.partition, snapshot).await {
+            Ok(()) => self.unsaved = 0,
+            // A snapshot only shortens the next start: the log still holds everything.
+            Err(error) if error.is_retryable() => {
+                warn!(%error, partition = self.partition.number(), "snapshot not saved");
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn drop_past_rolling(&mut self) {
+        let Some(now) = self.engine.now() else { return };
+        self.outputs.retain(|output| {
+            !matches!(output, Output::Rolling(row) if now.since(row.end) > ROLLING_KEPT_MS)
+        });
+    }
 }
 
 /// The engines of all partitions and the store they commit to.
@@ -76,6 +110,7 @@ impl<B: Backend> Driver<B> {
                 partition,
                 engine,
                 head: head.map_or(CommitNumber(0), |head| head.number),
+                reached: head.map_or(Position(0), |head| head.reached),
                 unsaved: 0,
                 touched: false,
                 outputs: Vec::new(),
@@ -143,18 +178,21 @@ impl<B: Backend> Driver<B> {
         for part in self.parts.iter_mut().filter(|part| part.touched) {
             part.touched = false;
             part.engine.publish_current(&mut part.outputs);
+            part.drop_past_rolling();
             let mut outputs = std::mem::take(&mut part.outputs);
             while !outputs.is_empty() {
                 let rest = outputs.split_off(outputs.len().min(COMMIT_OUTPUTS_MAX));
                 part.head = CommitNumber(part.head.0 + 1);
-                // Only the last commit of a split says that the records were reached: a replay
-                // after a stop in between says all of it again, under the same keys.
-                let reached = part.engine.position();
+                // Only the last commit of a split says that the records were reached: after a
+                // stop in between the replay says all of it again, under the same keys.
+                if rest.is_empty() {
+                    part.reached = part.engine.position();
+                }
                 commits.push(Commit {
                     partition: part.partition,
                     number: part.head,
                     epoch: self.epoch,
-                    reached,
+                    reached: part.reached,
                     outputs,
                 });
                 outputs = rest;
@@ -163,7 +201,7 @@ impl<B: Backend> Driver<B> {
         if !commits.is_empty() {
             self.store(commits.clone()).await?;
         }
-        self.save(SNAPSHOT_RECORDS).await?;
+        self.save_one().await?;
         Ok(commits)
     }
 
@@ -190,31 +228,23 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// Saves a snapshot of every partition with at least `least` records applied since its last.
+    /// Saves a snapshot of every partition that has moved since its last.
     ///
     /// # Errors
     /// Any [`StoreError`].
-    pub async fn save(&mut self, least: u64) -> Result<(), StoreError> {
-        for part in self
-            .parts
-            .iter_mut()
-            .filter(|part| part.unsaved >= least.max(1))
-        {
-            let snapshot = Snapshot {
-                position: part.engine.position(),
-                commit: part.head,
-                bytes: part.engine.snapshot(),
-            };
-            match self.backend.save_snapshot(part.partition, snapshot).await {
-                Ok(()) => part.unsaved = 0,
-                // A snapshot only shortens the next start: the log still holds everything.
-                Err(error) if error.is_retryable() => {
-                    warn!(%error, partition = part.partition.number(), "snapshot not saved");
-                }
-                Err(error) => return Err(error),
-            }
+    pub async fn save_all(&mut self) -> Result<(), StoreError> {
+        for part in self.parts.iter_mut().filter(|part| part.unsaved > 0) {
+            part.save(&self.backend).await?;
         }
         Ok(())
+    }
+
+    /// Saves the partition that has moved most, if it is worth it.
+    async fn save_one(&mut self) -> Result<(), StoreError> {
+        match self.parts.iter_mut().max_by_key(|part| part.unsaved) {
+            Some(part) if part.unsaved >= SNAPSHOT_RECORDS => part.save(&self.backend).await,
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The latest tick of any partition.

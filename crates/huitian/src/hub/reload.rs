@@ -88,6 +88,7 @@ impl Reloader {
                 .map_err(|error| plain(&error))?;
         }
         self.board.set_inventory(Arc::clone(&plan.inventory));
+        self.board.set_overflow_limit(plan.settings.overflow.on);
         self.names.send_replace(plan.inventory);
         Ok(())
     }

@@ -27,7 +27,6 @@ use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::demo::{Demo, DemoError, DemoRun, Ways};
 use crate::metrics::Metrics;
-use crate::source::Stored;
 
 /// Asks that wait for the appender: two group commits.
 const ASKS_MAX: usize = 8_192;
@@ -122,6 +121,7 @@ fn board(config: &Config, plan: &Plan, now: UtcMs) -> Board {
     // The start's time tells this run's events from those of a run before.
     let board = Board::new(now.0.unsigned_abs(), world);
     board.set_inventory(Arc::clone(&plan.inventory));
+    board.set_overflow_limit(plan.settings.overflow.on);
     board.set_now(now);
     board.set_progress(Some(Progress {
         phase: Phase::Recovering,
@@ -233,7 +233,7 @@ impl Hub {
                 metrics: Arc::new(move || text.text()),
                 limits: Limits::default(),
             },
-            Arc::new(Stored(self.store.clone())),
+            Arc::new(self.store.clone()),
             self.board.clone(),
         )?;
         info!(url = %format!("http://{}", console.local_addr()?), "console");
