@@ -102,6 +102,9 @@ fn judge(told: &Told, stored: &Stored, sent: &[Sent]) {
     let windows = stored.windows();
     let mut wanted = compare::Windows::new();
     for partition in Partition::all() {
+        let first = stored.commits[&partition].first();
+        let whole = first.is_none_or(|commit| commit.number.0 == 1);
+        assert!(whole, "a sink that waits keeps the whole chain");
         let twice = repeated(&stored.commits[&partition]);
         assert!(twice.is_empty(), "said twice: {twice:#?}");
         wanted.extend(uninterrupted(

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use huitian_engine::Engine;
 use huitian_model::{
-    ChannelName, ChannelRef, Commit, CommitNumber, DeviceId, EdgeId, Frame, Origin, Output,
-    Partition, Position, Reading, Record, Sample, SiteId, Tick, TimeSource, UtcMs, WindowKey,
-    WindowLength, WindowRow, WindowStatus, partition_of,
+    ChannelName, ChannelRef, Commit, CommitNumber, DeviceId, EdgeId, FacilityId, Frame, Origin,
+    Output, Partition, Position, Reading, Record, Sample, SiteId, Tick, TimeSource, UtcMs,
+    WindowKey, WindowLength, WindowRow, WindowStatus, partition_of,
 };
 use huitian_store::{Backend, Sqlite, StoreConfig, WindowQuery};
 
@@ -44,12 +44,11 @@ impl Stored {
         let mut stored = Self {
             records: BTreeMap::new(),
             commits: BTreeMap::new(),
-            results: Windows::new(),
+            results: results(&store),
         };
         for partition in Partition::all() {
             let records = runtime.block_on(records(&store, partition));
             let commits = runtime.block_on(commits(&store, partition));
-            stored.results.extend(results(&store, &commits));
             stored.records.insert(partition, records);
             stored.commits.insert(partition, commits);
         }
@@ -118,53 +117,45 @@ pub fn told(dir: &Path) -> Told {
     records
 }
 
+/// The chain of commits without a hole; maintenance may have removed its head.
 async fn commits(store: &Sqlite, partition: Partition) -> Vec<Commit> {
     let mut all: Vec<Commit> = Vec::new();
     loop {
-        let from = CommitNumber(all.len() as u64 + 1);
-        let read = store.commits(partition, from, READ_MAX).await.unwrap();
+        let next = all.last().map_or(1, |last| last.number.0 + 1);
+        let read = store
+            .commits(partition, CommitNumber(next), READ_MAX)
+            .await
+            .unwrap();
         if read.is_empty() {
             return all;
         }
         for commit in read {
-            let next = all.len() as u64 + 1;
-            assert_eq!(
-                commit.number.0, next,
-                "a hole in the chain of partition {partition}"
-            );
+            let follows = |last: &Commit| last.number.0 + 1 == commit.number.0;
+            let whole = all.last().is_none_or(follows);
+            assert!(whole, "a hole in the chain of partition {partition}");
             all.push(commit);
         }
     }
 }
 
-/// The rows of the result table under the facilities and lengths that the chain names.
-fn results(store: &Sqlite, commits: &[Commit]) -> Windows {
-    let keys = commits.iter().flat_map(|commit| settled(&commit.outputs));
-    let of: BTreeSet<_> = keys
-        .map(|row| {
-            (
-                row.key.site.clone(),
-                row.key.facility.clone(),
-                row.key.length,
-            )
-        })
-        .collect();
+/// The final rows of the table of results.
+fn results(store: &Sqlite) -> Windows {
     let mut found = Windows::new();
-    for (site, facility, length) in of {
-        let query = WindowQuery {
-            site,
-            facility,
-            length,
-            from: UtcMs(0),
-            to: UtcMs(i64::MAX),
-            after: None,
-            limit: READ_MAX * 10,
-        };
-        let rows = store.windows(&query).unwrap();
-        let rows = rows
-            .into_iter()
-            .filter(|row| row.status != WindowStatus::Provisional);
-        found.extend(rows.map(|row| (row.key.clone(), row)));
+    for (site, facility) in [("north", "lot"), ("middle", "station"), ("south", "gates")] {
+        for length in WindowLength::ALL {
+            let query = WindowQuery {
+                site: SiteId::new(site).unwrap(),
+                facility: FacilityId::new(facility).unwrap(),
+                length,
+                from: UtcMs(0),
+                to: UtcMs(i64::MAX),
+                after: None,
+                limit: READ_MAX * 10,
+            };
+            let rows = store.windows(&query).unwrap().into_iter();
+            let settled = rows.filter(|row| row.status != WindowStatus::Provisional);
+            found.extend(settled.map(|row| (row.key.clone(), row)));
+        }
     }
     found
 }

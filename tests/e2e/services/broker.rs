@@ -4,17 +4,31 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use huitian_tests::district::District;
+use huitian_tests::mqtt::Publisher;
 use huitian_tests::net::{free_addr, listens};
-use huitian_tests::services::need;
+use huitian_tests::random::Random;
+use huitian_tests::running::FastClock;
+use huitian_tests::services::{need, say};
+use huitian_tests::wall::pause;
 use huitian_tests::{Hub, Process, until};
 
+use super::FROM_MS;
 use crate::HUB;
 use crate::pipeline::{bay, uplink};
+use crate::recovery::compare::{Stored, lost};
+use crate::recovery::load::{World, deliver};
 
 const LOT: &str = "/api/v1/sites/north/facilities/lot";
+
+/// Hub seconds in a second.
+const SPEED: i64 = 60;
+
+/// Kills under load.
+const KILLS: usize = 6;
 
 /// Longest wait for a broker or a session.
 const LONGEST: Duration = Duration::from_secs(20);
@@ -23,6 +37,8 @@ fn mosquitto(program: &Path, folder: &Path, addr: SocketAddr) -> Process {
     let (ip, port) = (addr.ip(), addr.port());
     // As root it would become another user, who cannot write here.
     let text = format!("listener {port} {ip}\nallow_anonymous true\nuser root\n");
+    // What waits for the hub is bounded by the test, not by the broker.
+    let text = text + "max_inflight_messages 0\nmax_queued_messages 0\n";
     let config = folder.join("mosquitto.conf");
     fs::write(&config, text).unwrap();
     let process = Process::start(
@@ -102,4 +118,51 @@ fn an_external_broker_that_comes_later_is_found() {
         publish(&publisher, addr, &uplink("1000000000000001", true, count));
         (bay(&hub.json(LOT), "bay-1") == "in_use").then_some(())
     });
+}
+
+#[test]
+fn killed_under_load_it_loses_nothing_that_an_external_broker_has_taken() {
+    let Some([broker]) = need(["mosquitto"]) else {
+        return;
+    };
+    let addr = free_addr();
+    let (ip, port) = (addr.ip(), addr.port());
+    let district = District::new(&format!(
+        "\n[[mqtt.brokers]]\nhost = \"{ip}\"\nport = {port}\n"
+    ));
+    let _mosquitto = mosquitto(&broker, district.path(), addr);
+    let clock = FastClock::starting_at(FROM_MS, SPEED);
+    let mut hub = Hub::start_at(HUB, district, Some(clock));
+    let mut random = Random::seeded("HUITIAN_SEED");
+    let mut first = Publisher::connect(addr, "probe").unwrap();
+    until("the session to be heard", LONGEST, || {
+        first.deliver(
+            &[("huitian/v1/north/nobody".to_owned(), Vec::new())],
+            LONGEST,
+        );
+        (hub.metric("huitian_messages_total") > 0).then_some(())
+    });
+    let world = World::new(Random::new(random.bits()));
+    let enough = AtomicBool::new(false);
+    let (sent, _again) = std::thread::scope(|scope| {
+        let load = scope.spawn(|| deliver(world, addr, (clock, FROM_MS), &enough));
+        for _ in 0..KILLS {
+            pause(Duration::from_millis(random.below(800)));
+            hub.process.kill();
+            hub.restart();
+            hub.wait_ready();
+        }
+        enough.store(true, Ordering::Relaxed);
+        load.join().unwrap()
+    });
+    let data = hub.district.data();
+    until("everything to be in the log", LONGEST * 3, || {
+        lost(&sent, &Stored::read(&data).marks())
+            .is_empty()
+            .then_some(())
+    });
+    say(&format!(
+        "{KILLS} kills, {} messages by way of mosquitto",
+        sent.len()
+    ));
 }
