@@ -187,6 +187,36 @@ fn a_device_typed_into_the_files_is_heard_without_a_restart() {
 }
 
 #[test]
+fn an_exported_inventory_is_the_one_in_force_and_a_changed_one_is_imported_while_it_runs() {
+    let hub = Hub::start(HUB, District::new(""));
+    let folder = hub.district.path().join("exported");
+    let name = folder.display().to_string();
+    let output = command(HUB, &hub.district, &["inventory", "export", &name]);
+    assert!(output.status.success(), "{}", text(&output));
+    let output = command(HUB, &hub.district, &["inventory", "check", &name]);
+    assert!(output.status.success(), "{}", text(&output));
+    let devices = folder.join("devices.csv");
+    let exported = std::fs::read_to_string(&devices).unwrap();
+    assert_eq!(exported.lines().count(), 8, "{exported}");
+    // What is wrong is refused and changes nothing.
+    std::fs::write(
+        &devices,
+        exported.clone() + "park-9,nowhere,park-9,plain,2m,\n",
+    )
+    .unwrap();
+    let said = refused(&hub.district, &["inventory", "import", &name]);
+    assert!(said.contains("park-9") && said.contains("here"), "{said}");
+    std::fs::write(&devices, exported + "park-9,north,park-9,plain,2m,\n").unwrap();
+    let output = command(HUB, &hub.district, &["inventory", "import", &name]);
+    assert!(output.status.success(), "{}", text(&output));
+    hub.until("/api/v1/devices", Duration::from_secs(15), |said| {
+        let devices = said["devices"].as_array()?;
+        let found = devices.iter().any(|it| it["id"] == "park-9");
+        (found && devices.len() == 8).then_some(())
+    });
+}
+
+#[test]
 fn a_wrong_line_typed_while_it_runs_changes_nothing_and_is_said() {
     let hub = Hub::start(HUB, District::new(""));
     hub.district

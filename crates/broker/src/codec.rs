@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Decoding is total: whatever the bytes, the answer is a packet or a [`Fault`] that names the
-//! reason code to close the connection with. A payload is a slice of the receive buffer, not a copy.
+//! reason code to close the connection with. A payload is a slice of the receive buffer.
 
 mod decode;
 mod encode;

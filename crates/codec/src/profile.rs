@@ -1,3 +1,5 @@
+//! Device profiles: a device described as data.
+//!
 #![doc = include_str!("../PROFILES.md")]
 
 use std::collections::BTreeMap;

@@ -64,7 +64,8 @@ impl Templates {
         };
         let template = self.0.get_template(name);
         template.and_then(|it| it.render(context)).map_err(|error| {
-            tracing::error!(template = name, error = %format!("{error:#}"), "a page cannot be made");
+            let error = format!("{error:#}");
+            tracing::error!(template = name, error, "a page cannot be made");
             Problem::internal()
         })
     }

@@ -1,6 +1,7 @@
 //! P1: readings/s of one core through one engine, and the demo's fortnight of history.
 //!
-//! Run with `cargo bench -p huitian-engine` (or `-- 10k`, `-- 1m`, `-- fortnight`). Three parts, each checked against expected totals:
+//! Run with `cargo bench -p huitian-engine` (or `-- 10k`, `-- 1m`, `-- fortnight`).
+//! Three parts, each checked against expected totals:
 //! 10,000 and 1,000,000 fill channels that speak every minute (windows of 5 min, 15 min, 1 h,
 //! overflow rule), and 14 days of 3,000 channels in 64 partitions with a tick every 5 minutes.
 //! A calibration line (additions that wait for memory) makes machines comparable.

@@ -103,7 +103,7 @@ impl Definition {
     }
 
     /// The role of a channel in `kind`, and its place there. Of several channels that measure the
-    /// same bay or count, the first by device and name does; of a bin, one that says the fill itself.
+    /// same bay or count, the first by device and name does; of a bin, one that says the fill.
     /// The counters of a gate are all summed: it may have several lanes.
     pub fn bind(&self, bound: &Bound, index: u32, kind: &mut Kind) -> Role {
         match kind {

@@ -167,11 +167,14 @@ fn instant(flag: &str, text: &str) -> Result<UtcMs, ConfigFault> {
         return Ok(UtcMs(ms));
     }
     let parsed: Result<jiff::Timestamp, _> = text.parse();
-    parsed.map(|instant| UtcMs(instant.as_millisecond())).map_err(|_unreadable| {
-        ConfigFault::plain(format!(
-            "{flag}: expected RFC 3339 such as 2026-11-23T08:00:00+08:00 or ms since 1970, found {text:?}"
-        ))
-    })
+    parsed
+        .map(|instant| UtcMs(instant.as_millisecond()))
+        .map_err(|_unreadable| {
+            ConfigFault::plain(format!(
+                "{flag}: expected RFC 3339 such as 2026-11-23T08:00:00+08:00 or ms since 1970, \
+             found {text:?}"
+            ))
+        })
 }
 
 /// Where a command writes what it was asked for.

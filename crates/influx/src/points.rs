@@ -1,15 +1,26 @@
 //! What an output becomes in InfluxDB.
 //!
-//! | measurement | bucket | tags | fields | at |
-//! |---|---|---|---|---|
-//! | `lot_window` | live: 5m; history: 15m, 1h, 1d | site, facility, window | `in_use_ms`, `free_ms`, `total_ms`, `occupancy`, `occupancy_low`, `occupancy_high`, `coverage`, `arrivals`, `departures`, `uncertain`, `peak_in_use`, `dwell_p50_ms`, `dwell_p90_ms`, `capacity`, `revision`, `status` | start |
-//! | `bin_window` | the same | site, facility, asset, stream, window | `known_ms`, `fill_mean`, `fill_min`, `fill_max`, `fill_last` (percent), `overflow_ms`, `emptied`, `coverage`, `revision`, `status` | start |
-//! | `lot_rolling` | live | site, facility, window | `in_use_ms`, `free_ms`, `total_ms`, `occupancy`, `coverage`, `arrivals`, `departures` | end |
-//! | `bin_rolling` | live | site, facility, asset, stream, window | `known_ms`, `fill_mean`, `fill_max`, `fill_last`, `overflow_ms` | end |
-//! | `lot_current` | live | site, facility | `in_use`, `free`, `unknown`, `capacity`, `channels_fresh`, `channels_total` | partition time |
-//! | `bin_current` | live | site, facility, asset, stream | `fill` (percent), `overflowing` | partition time |
-//! | `alert` | history | site, facility, asset, kind | `state`, `transition`, `severity`, `onset_ms`, `fill` | when it changed |
-//! | `overflow_episode` | history | site, facility, asset | `end_ms`, `minutes`, `peak`, `stands` | onset |
+//! ```text
+//! lot_window    5m: live, 15m 1h 1d: history; at = start; tags site, facility, window
+//!               in_use_ms free_ms total_ms occupancy occupancy_low occupancy_high coverage
+//!               capacity arrivals departures uncertain peak_in_use dwell_p50_ms dwell_p90_ms
+//!               revision status
+//! bin_window    the same buckets; at = start; tags site, facility, asset, stream, window
+//!               known_ms overflow_ms emptied fill_mean fill_min fill_max fill_last (percent)
+//!               coverage revision status
+//! lot_rolling   live; at = end; tags site, facility, window
+//!               in_use_ms free_ms total_ms occupancy coverage arrivals departures
+//! bin_rolling   live; at = end; tags site, facility, asset, stream, window
+//!               known_ms overflow_ms fill_mean fill_max fill_last
+//! lot_current   live; at = partition time; tags site, facility
+//!               in_use free unknown capacity channels_fresh channels_total
+//! bin_current   live; at = partition time; tags site, facility, asset, stream
+//!               fill (percent) overflowing
+//! alert         history; at = when it changed; tags site, facility, asset, rule
+//!               state transition severity onset_ms fill
+//! overflow_episode  history; at = onset; tags site, facility, asset
+//!               end_ms minutes peak stands
+//! ```
 //!
 //! Tags are ids and names of closed lists only. A ratio that does not exist is a field that is not
 //! written. Points that have no field at all (nothing known) still carry `status` or counts.

@@ -1,11 +1,12 @@
 //! Sends batches of lines and isolates what the server refuses.
 //!
-//! | answer | what it means | what we do |
-//! |---|---|---|
-//! | 204 | all points stored | done |
-//! | 400, 413, 422 | a line is refused, or there are too many | halve the batch until the refused line stands alone: a dead letter |
-//! | 401, 403, 404 | token, organisation or bucket | [`WriteError::Refused`]: keep everything, an operator is needed |
-//! | anything else, time-out, reset | unknown or busy | [`WriteError::Unavailable`]: send the same bytes later |
+//! - 204: all points are stored.
+//! - 400, 413, 422: a line is refused, or there are too many. The batch is halved until the refused
+//!   line stands alone: a dead letter.
+//! - 401, 403, 404: token, organisation or bucket. [`WriteError::Refused`]: everything is kept, an
+//!   operator is needed.
+//! - Anything else, time-out, reset: unknown or busy. [`WriteError::Unavailable`]: the same bytes
+//!   are sent again later.
 //!
 //! Any 2xx but 204 is *not* success: a captive portal answers 200. Sending twice is harmless:
 //! a point is overwritten under its key.

@@ -130,7 +130,8 @@ pub struct AlertRow {
     pub evidence: Evidence,
     /// What just happened.
     pub transition: Transition,
-    /// Partition time of the transition.
+    /// Partition time of the transition: the last tick before it, so up to the distance of two
+    /// ticks before an `onset` that a reading has just brought.
     pub changed_at: UtcMs,
     /// When the condition truly began, by all that is known now.
     pub onset: UtcMs,

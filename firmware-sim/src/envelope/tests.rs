@@ -1,3 +1,5 @@
+//! Envelopes have the fields that network servers document.
+
 use serde_json::Value;
 
 use super::*;

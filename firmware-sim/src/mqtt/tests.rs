@@ -1,3 +1,5 @@
+//! The small MQTT client writes what the standard says.
+
 use super::*;
 
 #[test]

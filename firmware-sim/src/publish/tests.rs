@@ -1,3 +1,5 @@
+//! Publishing sends each message once it is due, and again until acknowledged.
+
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 

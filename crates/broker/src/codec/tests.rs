@@ -1,3 +1,5 @@
+//! Packets are written and read as the standard has them.
+
 use bytes::{Bytes, BytesMut};
 use huitian_mqtt::Qos;
 use proptest::prelude::*;
@@ -111,7 +113,8 @@ proptest! {
             Version::V311 => Bytes::new(),
             Version::V5 => Bytes::from_static(b"\x26\x00\x01k\x00\x01v"),
         };
-        let expected = Publish { topic, payload: vec![payload.0; payload.1].into(), qos, retain, dup, id, properties };
+        let payload = vec![payload.0; payload.1].into();
+        let expected = Publish { topic, payload, qos, retain, dup, id, properties };
         let message = Message {
             topic: expected.topic.clone(),
             payload: expected.payload.clone(),

@@ -1,3 +1,5 @@
+//! Topic filters match what the standard says they match.
+
 use super::{is_filter, matches};
 
 #[test]

@@ -1,3 +1,5 @@
+//! The board tells every client what changed since its version.
+
 use huitian_model::{
     Bilingual, CurrentBody, Evidence, Facility, FacilityKind, LotCurrent, RuleId, RuleKind,
     Severity, Site,

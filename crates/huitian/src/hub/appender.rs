@@ -119,7 +119,7 @@ impl Appender {
                 group.records.extend(self.ticked.iter().map(tick));
             }
             Ask::Tick(now) => {
-                warn!(%now, last = %self.last_tick, "the clock went back: time stands still until it catches up");
+                warn!(%now, last = %self.last_tick, "the clock went back: time stands still");
             }
             Ask::Records(records, asker) => {
                 self.seal(group);
@@ -233,7 +233,7 @@ impl Appender {
                 if !failure.is_retryable() {
                     return Err(failure);
                 }
-                error!(error = %failure, readings = count, "not stored and not acknowledged: devices will send again");
+                error!(error = %failure, readings = count, "not stored, not acknowledged");
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 Ok(())
             }

@@ -1,3 +1,5 @@
+//! Waits grow, are jittered and stay within their bounds.
+
 use std::time::Duration;
 
 use super::Backoff;

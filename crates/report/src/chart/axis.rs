@@ -59,7 +59,8 @@ pub(super) fn draw(svg: &mut String, frame: &Frame, plot: Plot) {
             svg,
             format_args!(
                 "<line class=\"grid\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{percent}%</text>",
+                 <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" \
+                  text-anchor=\"end\">{percent}%</text>",
                 plot.left,
                 plot.right,
                 plot.left - 6.0,
@@ -87,7 +88,8 @@ pub(super) fn draw(svg: &mut String, frame: &Frame, plot: Plot) {
             svg,
             format_args!(
                 "<line class=\"limit\" x1=\"{:.1}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"tick limit-text\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"start\">{}</text>",
+                 <text class=\"tick limit-text\" x=\"{:.1}\" y=\"{:.1}\" \
+                  text-anchor=\"start\">{}</text>",
                 plot.left,
                 plot.right,
                 plot.left + 4.0,

@@ -1,3 +1,5 @@
+//! Charts show unknown time as unknown.
+
 use super::*;
 
 const HOUR: i64 = 3_600_000;

@@ -1,3 +1,5 @@
+//! What is exported comes back the same, and no cell is a formula.
+
 use huitian_model::{
     AssetId, BinFigures, Dwell, FacilityId, FillLevel, LotFigures, SiteId, StationFigures, Stream,
     Usage, UtcMs, WindowBody, WindowKey, WindowLength, WindowRow, WindowStatus,

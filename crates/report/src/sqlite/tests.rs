@@ -1,3 +1,5 @@
+//! The embedded store answers as a source.
+
 use huitian_model::{
     Commit, CommitNumber, LotFigures, Output, Partition, Position, UtcMs, WindowBody, WindowKey,
     WindowLength, WindowStatus,

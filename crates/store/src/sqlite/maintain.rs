@@ -164,8 +164,8 @@ impl Tx<'_> {
         count(*rows - begun)
     }
 
-    /// The first of the oldest `max` records that is kept, or the end of them. Records without a
-    /// time go with their neighbours.
+    /// The first of the oldest `max` records that is kept, or the end of them. A record without a
+    /// time (inventory, settings) goes with the timed record behind it, for which it holds.
     fn first_kept(
         &self,
         partition: Partition,
@@ -180,13 +180,16 @@ impl Tx<'_> {
             keys::end(partition),
             keys::limit(max)
         ])?;
+        let mut untimed = None;
         while let Some(row) = rows.next()? {
-            let newest: Option<i64> = row.get(1)?;
-            if newest.is_some_and(|newest| newest >= before.0) {
-                return Ok(Position(keys::number(row.get(0)?)));
+            let position = Position(keys::number(row.get(0)?));
+            match row.get::<_, Option<i64>>(1)? {
+                None => untimed = untimed.or(Some(position)),
+                Some(newest) if newest >= before.0 => return Ok(untimed.unwrap_or(position)),
+                Some(_) => untimed = None,
             }
         }
-        Ok(Position(u64::MAX))
+        Ok(untimed.unwrap_or(Position(u64::MAX)))
     }
 
     fn trim_all_windows(

@@ -221,3 +221,31 @@ async fn what_is_past_its_retention_goes_and_nothing_else() {
     let still_queued = store.outbox_list(9).unwrap();
     assert_eq!(still_queued.len(), 1, "{still_queued:?}");
 }
+
+#[tokio::test]
+async fn settings_stay_as_long_as_the_record_behind_them() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let settings = huitian_model::Settings::with_defaults().unwrap();
+    let told = |version| {
+        let settings = settings.clone();
+        (part(), Record::Settings { version, settings })
+    };
+    let log = [
+        told(1),
+        tick(UtcMs(0)),
+        told(2),
+        tick(UtcMs(150 * DAY)),
+        told(3),
+        tick(UtcMs(200 * DAY)),
+    ];
+    store.append(log.to_vec()).await.unwrap();
+    say(&store, Vec::new()).await;
+    let snapshot = Snapshot {
+        commit: CommitNumber(1),
+        ..snapshot(6)
+    };
+    store.save_snapshot(part(), snapshot).await.unwrap();
+    store.maintain(UtcMs(200 * DAY)).await.unwrap();
+    assert_eq!(records(&store).await, vec![3, 4, 5, 6]);
+}
