@@ -53,13 +53,14 @@ fn killed_at_random_instants_it_loses_nothing_and_counts_as_if_uninterrupted() {
     let (sent, again) = std::thread::scope(|scope| {
         let load = scope.spawn(|| deliver(world, mqtt, (clock, earliest), &enough));
         for kill in 0..kills {
-            if random.below(3) > 0 {
+            let orderly = kill % 10 == 5;
+            if orderly || random.below(3) > 0 {
                 hub.wait_ready();
             }
             pause(Duration::from_millis(random.below(1_500)));
-            if kill % 10 == 5 {
-                // An orderly stop in between leaves a snapshot for the kills that follow.
-                let _ended = hub.stop();
+            if orderly {
+                // It leaves a snapshot for the kills that follow.
+                stop_in_time(&mut hub);
             } else {
                 hub.process.kill();
             }
@@ -73,15 +74,20 @@ fn killed_at_random_instants_it_loses_nothing_and_counts_as_if_uninterrupted() {
         load.join().unwrap()
     });
     settle(&hub, clock);
-    let (status, took) = hub.stop();
-    assert!(status.success(), "{status}");
-    assert!(took <= Duration::from_secs(5), "SIGTERM took {took:?}");
+    stop_in_time(&mut hub);
     say(&format!(
         "{kills} kills, {} messages, {again} sent again, {} min of the hub",
         sent.len(),
         (clock.now() - FROM_MS) / 60_000
     ));
     judge(&told, &Stored::read(&hub.district.data()), &sent);
+}
+
+/// SIGTERM ends it well, also under load and with a sink that is down.
+fn stop_in_time(hub: &mut Hub) {
+    let (status, took) = hub.stop();
+    assert!(status.success(), "{status}");
+    assert!(took <= Duration::from_secs(5), "SIGTERM took {took:?}");
 }
 
 /// Waits until every window that began before now is final.
