@@ -133,7 +133,7 @@ pub struct HistoryArgs {
     /// Which windows.
     #[command(flatten)]
     pub range: RangeArgs,
-    /// Write CSV instead of a table.
+    /// Write CSV instead of one JSON object a line.
     #[arg(long)]
     pub csv: bool,
 }
