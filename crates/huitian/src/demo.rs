@@ -24,6 +24,7 @@ use crate::clock::Clock;
 use crate::config::{Config, DemoConfig};
 use crate::hub::{Ask, Driver};
 use crate::inventory::FILES;
+use crate::metrics::Metrics;
 
 /// Client id prefix of the simulated district's connections.
 pub const CLIENT: &str = "firmware-sim";
@@ -116,6 +117,8 @@ impl Demo {
 pub struct Ways {
     /// Shows the progress.
     pub board: Board,
+    /// Tells how far the engines are.
+    pub metrics: Arc<Metrics>,
     /// Remembers when the world began.
     pub store: Sqlite,
     /// To the log.

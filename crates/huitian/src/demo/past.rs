@@ -6,6 +6,7 @@
 //! ```
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use firmware_sim::World;
 use huitian_console::{Phase, Progress};
@@ -28,6 +29,9 @@ const GAP_MIN_MS: i64 = 60_000;
 
 /// So near to the present that live time can begin.
 const CAUGHT_UP_MS: i64 = 2_000;
+
+/// How often the engines' progress is looked at.
+const CATCH_UP_LOOK: Duration = Duration::from_millis(20);
 
 /// Steps between two rounds of the store's maintenance: every two days of history.
 const MAINTAIN_STEPS: usize = 48;
@@ -93,10 +97,19 @@ impl DemoRun {
         simulated
             .await
             .map_err(|error| DemoError::Other(error.to_string()))?;
+        self.engines_caught_up(stopped).await;
         self.ways.board.set_progress(None);
         info!(readings, seconds = started.elapsed().as_secs_f32(), from = %from,
             "lived through the simulated past");
         Ok(())
+    }
+
+    /// Waits until the engines have reached what the log holds: only then is the page complete.
+    async fn engines_caught_up(&self, stopped: &watch::Receiver<bool>) {
+        let metrics = &self.ways.metrics;
+        while metrics.applied.get() < metrics.readings.get() && !*stopped.borrow() {
+            tokio::time::sleep(CATCH_UP_LOOK).await;
+        }
     }
 
     async fn append(&self, step: Step, from: UtcMs) -> Result<(), DemoError> {
