@@ -93,7 +93,7 @@ impl Demo {
 
     /// Goes on with the numbers that the log has of the edge `history`.
     #[must_use]
-    pub fn numbered<B: Backend>(self, driver: &Driver<B>) -> Self {
+    pub fn numbered<B: Backend + Clone>(self, driver: &Driver<B>) -> Self {
         let Ok(edge) = EdgeId::new("history") else {
             return self;
         };

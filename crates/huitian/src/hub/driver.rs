@@ -13,6 +13,8 @@ use huitian_model::{Commit, CommitNumber, EdgeId, Output, Partition, Position, R
 use huitian_store::{Backend, CommitOutcome, Snapshot, StoreError};
 use tracing::{info, warn};
 
+use super::appender::readings_of;
+
 /// Records read at once while replaying: some 5 MB of frames.
 const REPLAY_RECORDS_MAX: usize = 2_000;
 
@@ -49,21 +51,14 @@ struct Part {
 }
 
 impl Part {
-    async fn save<B: Backend>(&mut self, backend: &B) -> Result<(), StoreError> {
+    fn snapshot(&mut self) -> (Partition, Snapshot) {
+        self.unsaved = 0;
         let snapshot = Snapshot {
             position: self.engine.position(),
             commit: self.head,
             bytes: self.engine.snapshot(),
         };
-        match backend.save_snapshot(self.partition, snapshot).await {
-            Ok(()) => self.unsaved = 0,
-            // A snapshot only shortens the next start: the log still holds everything.
-            Err(error) if error.is_retryable() => {
-                warn!(%error, partition = self.partition.number(), "snapshot not saved");
-            }
-            Err(error) => return Err(error),
-        }
-        Ok(())
+        (self.partition, snapshot)
     }
 
     fn drop_past_rolling(&mut self) {
@@ -82,14 +77,14 @@ pub struct Driver<B> {
     parts: Vec<Part>,
 }
 
-impl<B: Backend> Driver<B> {
+impl<B: Backend + Clone> Driver<B> {
     /// Loads every partition: its snapshot, then the log behind it.
     ///
-    /// Returns the driver and what the replay said beyond the last commits, already committed.
+    /// What the replay says beyond the last commits is stored before this returns.
     ///
     /// # Errors
     /// [`StoreError`] where the store cannot be read or a snapshot is damaged.
-    pub async fn recover(backend: B) -> Result<(Self, Vec<Commit>), StoreError> {
+    pub async fn recover(backend: B) -> Result<Self, StoreError> {
         let mut driver = Self {
             backend,
             epoch: 1,
@@ -118,13 +113,14 @@ impl<B: Backend> Driver<B> {
             let reached = head.map_or(Position(0), |head| head.reached);
             replayed += driver.replay(partition, reached).await?;
         }
-        let commits = driver.commit().await?;
+        let said = driver.say();
+        store(driver.backend.clone(), said).await?;
         info!(
             records = replayed,
             epoch = driver.epoch,
             "recovered from snapshots and log"
         );
-        Ok((driver, commits))
+        Ok(driver)
     }
 
     /// Applies the log behind the engine's position; outputs up to `reached` are dropped.
@@ -157,11 +153,9 @@ impl<B: Backend> Driver<B> {
         }
     }
 
-    /// Applies records in the order of their log, commits what they said, and returns it.
-    ///
-    /// # Errors
-    /// [`StoreError::Fenced`] where another owner took over, and what no retry mends.
-    pub async fn apply(&mut self, records: &[Placed]) -> Result<Vec<Commit>, StoreError> {
+    /// Applies records in the order of their log. What they said is to be stored next, before
+    /// anything that is applied after them.
+    pub fn apply(&mut self, records: &[Placed]) -> Said {
         for (partition, position, record) in records {
             let Some(part) = self.parts.get_mut(usize::from(partition.number())) else {
                 continue;
@@ -170,10 +164,14 @@ impl<B: Backend> Driver<B> {
             part.unsaved += 1;
             part.touched = true;
         }
-        self.commit().await
+        let readings = records.iter().map(|(.., record)| readings_of(record)).sum();
+        Said {
+            readings,
+            ..self.say()
+        }
     }
 
-    async fn commit(&mut self) -> Result<Vec<Commit>, StoreError> {
+    fn say(&mut self) -> Said {
         let mut commits = Vec::new();
         for part in self.parts.iter_mut().filter(|part| part.touched) {
             part.touched = false;
@@ -198,53 +196,33 @@ impl<B: Backend> Driver<B> {
                 outputs = rest;
             }
         }
-        if !commits.is_empty() {
-            self.store(commits.clone()).await?;
-        }
-        self.save_one().await?;
-        Ok(commits)
-    }
-
-    /// Commits until it is known to be stored.
-    async fn store(&self, mut commits: Vec<Commit>) -> Result<(), StoreError> {
-        loop {
-            match self.backend.commit(commits.clone()).await {
-                Ok(outcomes) => {
-                    if outcomes.contains(&CommitOutcome::Fenced) {
-                        return Err(StoreError::Fenced);
-                    }
-                    let mut outcomes = outcomes.into_iter();
-                    commits.retain(|_| outcomes.next() != Some(CommitOutcome::Ok));
-                    if commits.is_empty() {
-                        return Ok(());
-                    }
-                }
-                Err(error) if error.is_retryable() || error == StoreError::Indeterminate => {
-                    warn!(%error, "commit not stored: trying again");
-                }
-                Err(error) => return Err(error),
-            }
-            tokio::time::sleep(RETRY_WAIT).await;
+        // The partition that has moved most, if it is worth it.
+        let most = self.parts.iter_mut().max_by_key(|part| part.unsaved);
+        let snapshot = most
+            .filter(|part| part.unsaved >= SNAPSHOT_RECORDS)
+            .map(Part::snapshot);
+        Said {
+            commits,
+            snapshot,
+            readings: 0,
         }
     }
 
-    /// Saves a snapshot of every partition that has moved since its last.
+    /// Saves a snapshot of every partition that has moved since its last. All that was said must
+    /// be stored.
     ///
     /// # Errors
     /// Any [`StoreError`].
     pub async fn save_all(&mut self) -> Result<(), StoreError> {
         for part in self.parts.iter_mut().filter(|part| part.unsaved > 0) {
-            part.save(&self.backend).await?;
+            save(&self.backend, part.snapshot()).await?;
         }
         Ok(())
     }
 
-    /// Saves the partition that has moved most, if it is worth it.
-    async fn save_one(&mut self) -> Result<(), StoreError> {
-        match self.parts.iter_mut().max_by_key(|part| part.unsaved) {
-            Some(part) if part.unsaved >= SNAPSHOT_RECORDS => part.save(&self.backend).await,
-            Some(_) | None => Ok(()),
-        }
+    /// Where it commits to.
+    pub const fn backend(&self) -> &B {
+        &self.backend
     }
 
     /// The latest tick of any partition.
@@ -265,5 +243,66 @@ impl<B: Backend> Driver<B> {
             epoch,
             next.map(|(_, partition, next)| (partition, next)).collect(),
         ))
+    }
+}
+
+/// What a round of records said.
+pub struct Said {
+    /// To be stored, then shown.
+    pub commits: Vec<Commit>,
+    /// To be saved once the commits are stored.
+    snapshot: Option<(Partition, Snapshot)>,
+    /// How many readings the records held.
+    pub readings: u64,
+}
+
+/// Stores what was said, and gives it back.
+///
+/// # Errors
+/// [`StoreError::Fenced`] where another owner took over, and what no retry mends.
+pub async fn store<B: Backend>(backend: B, mut said: Said) -> Result<Said, StoreError> {
+    if !said.commits.is_empty() {
+        commit(&backend, said.commits.clone()).await?;
+    }
+    if let Some(snapshot) = said.snapshot.take() {
+        save(&backend, snapshot).await?;
+    }
+    Ok(said)
+}
+
+/// Commits until it is known to be stored.
+async fn commit<B: Backend>(backend: &B, mut commits: Vec<Commit>) -> Result<(), StoreError> {
+    loop {
+        match backend.commit(commits.clone()).await {
+            Ok(outcomes) => {
+                if outcomes.contains(&CommitOutcome::Fenced) {
+                    return Err(StoreError::Fenced);
+                }
+                let mut outcomes = outcomes.into_iter();
+                commits.retain(|_| outcomes.next() != Some(CommitOutcome::Ok));
+                if commits.is_empty() {
+                    return Ok(());
+                }
+            }
+            Err(error) if error.is_retryable() || error == StoreError::Indeterminate => {
+                warn!(%error, "commit not stored: trying again");
+            }
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(RETRY_WAIT).await;
+    }
+}
+
+async fn save<B: Backend>(
+    backend: &B,
+    (partition, snapshot): (Partition, Snapshot),
+) -> Result<(), StoreError> {
+    match backend.save_snapshot(partition, snapshot).await {
+        // A snapshot only shortens the next start: the log still holds everything.
+        Err(error) if error.is_retryable() => {
+            warn!(%error, partition = partition.number(), "snapshot not saved");
+            Ok(())
+        }
+        saved => saved,
     }
 }

@@ -163,7 +163,7 @@ impl Hub {
         let signalled = signals()?;
         let mut tasks: Tasks = JoinSet::new();
         self.serve(&mut tasks)?;
-        let (driver, recovered) = Driver::recover(self.store.clone()).await?;
+        let driver = Driver::recover(self.store.clone()).await?;
         self.clock = self.clock.not_before(driver.now());
         self.load_board()?;
         self.board.set_progress(None);
@@ -185,7 +185,6 @@ impl Hub {
                 commits,
                 clock: self.clock.clone(),
             },
-            recovered,
         ));
         self.tell_news(&asks).await?;
         self.sinks(&mut tasks, &committed, &named).await?;
@@ -275,7 +274,7 @@ impl Hub {
         Ok(())
     }
 
-    fn appender<B: huitian_store::Backend>(
+    fn appender<B: huitian_store::Backend + Clone>(
         &self,
         driver: &Driver<B>,
         engines: mpsc::Sender<Vec<Placed>>,
