@@ -14,16 +14,26 @@ const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// Ports given out by this process: none is given twice.
 static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
+/// Ports from 18,000 to 31,999: the system's own begin at 32,768.
+const PORT_FIRST: u16 = 18_000;
+/// How many there are.
+const PORT_SPREAD: u32 = 14_000;
+
 /// A loopback address whose port was free a moment ago.
 pub fn free_addr() -> SocketAddr {
-    loop {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a loopback address");
-        let addr = listener.local_addr().expect("a bound socket");
+    // Below the ports that the system gives to clients and for port 0: nobody takes it between
+    // this look and the program's own bind but who also names it.
+    let first = u32::from(PORT_FIRST) + std::process::id() % PORT_SPREAD;
+    for step in 0..PORT_SPREAD {
+        let offset = (first - u32::from(PORT_FIRST) + step) % PORT_SPREAD;
+        let port = PORT_FIRST + u16::try_from(offset).expect("less than the spread");
         let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
-        if given.insert(addr.port()) {
-            return addr;
+        if !given.contains(&port) && TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            given.insert(port);
+            return SocketAddr::from(([127, 0, 0, 1], port));
         }
     }
+    panic!("no free port of {PORT_SPREAD} from {PORT_FIRST} on");
 }
 
 /// An answer.

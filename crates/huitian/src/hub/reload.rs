@@ -66,7 +66,10 @@ impl Reloader {
     }
 
     async fn reload(&self) -> Result<(), PlanFaults> {
-        let config = Config::load(self.config.file.as_deref(), &self.flags)?;
+        let mut config = Config::load(self.config.file.as_deref(), &self.flags)?;
+        if self.config.data.ephemeral {
+            config.inventory.clone_from(&self.config.inventory);
+        }
         let plan = Plan::load(&config)?;
         let plain = |error: &dyn std::fmt::Display| {
             PlanFaults(vec![crate::config::ConfigFault::plain(error.to_string())])

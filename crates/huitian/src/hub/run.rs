@@ -73,14 +73,18 @@ impl From<PlanFaults> for HubError {
 ///
 /// # Errors
 /// [`HubError`].
-pub async fn run(config: Config, flags: Overrides, clock: Clock) -> Result<(), HubError> {
+pub async fn run(mut config: Config, flags: Overrides, clock: Clock) -> Result<(), HubError> {
+    let store = open_store(&config)?;
+    if config.data.ephemeral && config.demo.is_some() && !config.inventory.exists() {
+        // Nothing may stay behind, so the simulated inventory goes where the rest goes.
+        config.inventory = store.dir().join("inventory");
+    }
     let demo = config
         .demo
         .as_ref()
         .map(|demo| Demo::prepare(demo, &config, clock.now()))
         .transpose()?;
     let plan = Plan::load(&config)?;
-    let store = open_store(&config)?;
     let metrics = Arc::new(Metrics::new());
     let board = board(&config, &plan, clock.now());
     let (stop, stopped) = watch::channel(false);

@@ -6,7 +6,7 @@ use std::process::Command;
 use huitian_mqtt::{Delivery, Session, SessionConfig, Verdict};
 use tokio::sync::mpsc;
 
-use super::programs::{Running, find, run};
+use super::programs::{Running, find, free_port, run};
 use super::support::{next, until};
 
 struct Mosquitto {
@@ -22,8 +22,7 @@ impl Mosquitto {
     fn start() -> Option<Self> {
         let (program, publisher) = (find("mosquitto")?, find("mosquitto_pub")?);
         let folder = tempfile::tempdir().unwrap();
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
+        let port = free_port();
         let store = folder.path().display();
         let config = format!(
             "listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest none\n\
@@ -37,7 +36,6 @@ impl Mosquitto {
             port,
             running: None,
         };
-        drop(free);
         mosquitto.run();
         Some(mosquitto)
     }

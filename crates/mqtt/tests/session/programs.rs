@@ -8,6 +8,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// `target` of the workspace, where `cargo xtask services` puts what the system does not have.
 fn services() -> PathBuf {
@@ -52,6 +53,20 @@ fn skip(name: &str) {
     assert!(!is_required, "needs {name}, and HUITIAN_REQUIRE_SERVICES=1");
     // Past the test runner, which keeps what a passing test prints.
     writeln!(std::io::stderr().lock(), "SKIPPED (needs {name})").unwrap();
+}
+
+/// A free port below those that the system gives to clients and for port 0, never given twice:
+/// nobody takes it before the program that is told of it binds it.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id() % 13_000;
+    let ports = std::iter::repeat_with(|| {
+        let step = first + NEXT.fetch_add(1, Ordering::Relaxed);
+        18_000 + u16::try_from(step % 13_000).unwrap()
+    });
+    let mut ports = ports.take(13_000);
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find(is_free).expect("a free port")
 }
 
 /// Runs a program to its end; fails the test if it fails.
