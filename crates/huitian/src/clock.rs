@@ -50,6 +50,14 @@ impl Clock {
         }
     }
 
+    /// How many of its seconds pass in a second.
+    pub const fn speed(&self) -> u32 {
+        match self {
+            Self::Wall => 1,
+            Self::Demo { speed, .. } => *speed,
+        }
+    }
+
     /// Now.
     pub fn now(&self) -> UtcMs {
         match self {

@@ -27,7 +27,7 @@ const STEP_MS: i64 = 60 * 60_000;
 /// A gap that is lived through; a shorter one is simply missed, as by any restart.
 const GAP_MIN_MS: i64 = 60_000;
 
-/// So near to the present that live time can begin.
+/// So near to the present that live time can begin, ms of real time.
 const CAUGHT_UP_MS: i64 = 2_000;
 
 /// How often the engines' progress is looked at.
@@ -147,10 +147,11 @@ struct Past {
 impl Past {
     /// Makes steps until the present is reached or nobody takes them.
     fn simulate(mut self, steps: &mpsc::Sender<Step>) {
+        let near_ms = CAUGHT_UP_MS * i64::from(self.clock.speed());
         let mut from = self.from;
         loop {
             let to = self.clock.now();
-            if to.since(from) < CAUGHT_UP_MS || !self.pass(from, to, steps) {
+            if to.since(from) < near_ms || !self.pass(from, to, steps) {
                 return;
             }
             from = to;

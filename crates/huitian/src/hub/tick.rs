@@ -36,10 +36,7 @@ pub struct Ticker {
 impl Ticker {
     /// Ticks until `stop`.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
-        let speed = match &self.clock {
-            Clock::Wall => 1,
-            Clock::Demo { speed, .. } => u64::from(*speed),
-        };
+        let speed = u64::from(self.clock.speed());
         let every = Duration::from_millis((TICK_MS / speed).max(100));
         let mut interval = tokio::time::interval(every);
         interval.set_missed_tick_behavior(MissedTickBehavior::Skip);
