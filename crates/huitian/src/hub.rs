@@ -12,6 +12,7 @@ mod driver;
 mod influx;
 mod intake;
 mod plan;
+mod random;
 mod reload;
 mod run;
 mod tell;

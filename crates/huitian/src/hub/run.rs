@@ -15,11 +15,12 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::appender::{Appender, Ask};
-use super::drive::{Drive, drive};
+use super::drive::{Drive, GROUPS_MAX, drive};
 use super::driver::{Driver, Placed};
 use super::influx::InfluxSink;
 use super::intake::{IntakeError, Intakes};
 use super::plan::{News, Plan, PlanFaults};
+use super::random::random;
 use super::reload::Reloader;
 use super::tell::Teller;
 use super::tick::Ticker;
@@ -30,9 +31,6 @@ use crate::metrics::Metrics;
 
 /// Asks that wait for the appender: two group commits.
 const ASKS_MAX: usize = 8_192;
-
-/// Groups that wait for the engines: at 10,000 readings each some 20 MB.
-const GROUPS_MAX: usize = 8;
 
 /// Alerts loaded onto the board at the start.
 const ALERTS_LOADED: usize = 1_000;
@@ -284,9 +282,7 @@ impl Hub {
         engines: mpsc::Sender<Vec<Placed>>,
     ) -> Result<Appender, HubError> {
         let edge = EdgeId::new("local").map_err(|error| HubError::Other(error.to_string()))?;
-        let (epoch, next) = driver
-            .numbering(&edge)
-            .unwrap_or((random_epoch(), [].into()));
+        let (epoch, next) = driver.numbering(&edge).unwrap_or((random(), [].into()));
         let intake = Intake::new(
             Arc::clone(&self.plan.inventory),
             Arc::clone(&self.plan.profiles),
@@ -434,12 +430,6 @@ struct LogEnd {
 
 /// Longest time between the signal and the end (promises D20: 5 s).
 const STOP_MAX: Duration = Duration::from_millis(4_500);
-
-/// An epoch that no other queue has: random bits of the operating system.
-fn random_epoch() -> u64 {
-    use std::hash::{BuildHasher, Hasher, RandomState};
-    RandomState::new().build_hasher().finish()
-}
 
 /// Resolves at the first SIGTERM or SIGINT.
 fn signals() -> Result<oneshot::Receiver<()>, HubError> {

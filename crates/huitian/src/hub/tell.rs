@@ -1,7 +1,6 @@
 //! Sends what the outbox holds. The outbox is written with the commit that decided to tell, so a
 //! stop at any instant costs at most a repeated try with the same message id.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +10,7 @@ use huitian_store::{OutboxItem, Sqlite, StoreError};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
+use super::random::random;
 use crate::clock::Clock;
 
 /// Messages taken from the outbox at once.
@@ -89,7 +89,7 @@ impl Teller {
                 self.store.outbox_done(item.id, self.clock.now()).await
             }
             Err(DeliveryError::Again(reason)) if item.attempts + 1 < ATTEMPTS_MAX => {
-                let wait_ms = retry_after_ms(item.attempts + 1, jitter());
+                let wait_ms = retry_after_ms(item.attempts + 1, random());
                 warn!(
                     alert = message.id,
                     reason, wait_ms, "webhook did not take it: trying again"
@@ -106,11 +106,6 @@ impl Teller {
             }
         }
     }
-}
-
-/// A number that differs between processes and calls.
-fn jitter() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 fn names(inventory: &Inventory, alert: &AlertRow) -> Names {
