@@ -5,16 +5,14 @@
 //! (`token_file`, `secret_file`), never values. Only [`Config`] travels on: what is in it has
 //! been checked.
 
-mod fault;
 mod raw;
-pub mod values;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use huitian_model::Settings;
 
-pub use fault::ConfigFault;
+pub use huitian_settings::{ConfigFault, Secret, Span};
 use raw::Raw;
 
 /// Where console and API listen unless said otherwise.
@@ -110,16 +108,6 @@ pub struct DemoConfig {
     pub seed: u64,
 }
 
-/// A secret: never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[secret]")
-    }
-}
-
 /// Checked settings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -171,38 +159,6 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars()
         .filter(|(name, _)| name.starts_with("HUITIAN__"))
         .collect()
-}
-
-/// Reads a secret from its file.
-///
-/// # Errors
-/// [`ConfigFault`] where the file cannot be read, is empty, or can be read by others.
-fn read_secret(path: &Path, key: &str) -> Result<Secret, ConfigFault> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = std::fs::metadata(path)
-            .map_err(|error| ConfigFault::unreadable(path, &error))?
-            .permissions()
-            .mode();
-        if mode & 0o077 != 0 {
-            return Err(ConfigFault::plain(format!(
-                "{key}: {} can be read by others (mode {:o}): expected 600 or less",
-                path.display(),
-                mode & 0o777
-            )));
-        }
-    }
-    let text =
-        std::fs::read_to_string(path).map_err(|error| ConfigFault::unreadable(path, &error))?;
-    let secret = text.trim();
-    if secret.is_empty() {
-        return Err(ConfigFault::plain(format!(
-            "{key}: {} is empty",
-            path.display()
-        )));
-    }
-    Ok(Secret(secret.to_owned()))
 }
 
 #[cfg(test)]

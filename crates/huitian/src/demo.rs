@@ -23,8 +23,8 @@ use tracing::info;
 use crate::clock::Clock;
 use crate::config::{Config, DemoConfig};
 use crate::hub::{Ask, Driver};
-use crate::inventory::FILES;
 use crate::metrics::Metrics;
+use huitian_settings::inventory::FILES;
 
 /// Client id prefix of the simulated district's connections.
 pub const CLIENT: &str = "firmware-sim";

@@ -7,7 +7,7 @@ use huitian_codec::Profiles;
 use crate::cli::InventoryCommand;
 use crate::config::{Config, ConfigFault};
 use crate::hub::Plan;
-use crate::inventory::{load, write};
+use huitian_settings::inventory::{load, write};
 
 /// Does what was asked and says so.
 ///
@@ -51,7 +51,7 @@ fn replace(inventory: &huitian_model::Inventory, dir: &Path) -> Result<(), Confi
     std::fs::create_dir_all(dir).map_err(fault)?;
     let beside = dir.join(".import");
     write(inventory, &beside)?;
-    for file in crate::inventory::FILES {
+    for file in huitian_settings::inventory::FILES {
         std::fs::rename(beside.join(file), dir.join(file)).map_err(fault)?;
     }
     std::fs::remove_dir(&beside).map_err(fault)

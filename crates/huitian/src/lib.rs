@@ -11,7 +11,6 @@ mod config;
 mod demo;
 mod history;
 mod hub;
-mod inventory;
 mod inventory_command;
 mod metrics;
 mod replay;

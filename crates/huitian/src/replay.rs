@@ -33,7 +33,7 @@ use std::time::Instant;
 
 use huitian_model::{Settings, WindowLength};
 
-use crate::config::{ConfigFault, values::Span};
+use crate::config::{ConfigFault, Span};
 
 pub use order::Order;
 pub use report::Report;

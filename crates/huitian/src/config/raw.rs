@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use huitian_model::{Settings, Severity};
 use serde::Deserialize;
 
-use super::values::{Bytes, Percent, Span};
 use super::{
     BrokerConfig, Config, ConfigFault, DATA_DEFAULT, DataConfig, DemoConfig, HTTP_DEFAULT,
-    InfluxConfig, MQTT_DEFAULT, Overrides, WebhookConfig, read_secret,
+    InfluxConfig, MQTT_DEFAULT, Overrides, WebhookConfig,
 };
+use huitian_settings::{Bytes, Percent, Span, read_secret};
 
 /// Readings stay 90 days.
 const READINGS_DEFAULT: Span = Span(90 * 86_400_000);

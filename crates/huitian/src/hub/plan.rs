@@ -12,7 +12,7 @@ use huitian_store::{Sqlite, StoreError};
 use tracing::info;
 
 use crate::config::{Config, ConfigFault};
-use crate::inventory::{self, InventoryFaults};
+use huitian_settings::inventory::{self, InventoryFaults};
 
 /// What is told: inventory, settings and the profiles that messages are read with.
 #[derive(Clone)]

@@ -15,7 +15,7 @@ use tracing::{error, info};
 use super::appender::Ask;
 use super::plan::{Plan, PlanFaults};
 use crate::config::{Config, Overrides};
-use crate::inventory::FILES;
+use huitian_settings::inventory::FILES;
 
 /// How often the files' times are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);

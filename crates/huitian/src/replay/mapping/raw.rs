@@ -15,7 +15,8 @@ use super::catalogue::Catalogue;
 use super::{
     BadRule, Bins, Capacity, Column, Form, Instants, Mapping, Text, TimeColumn, Value, slug,
 };
-use crate::config::{ConfigFault, values};
+use crate::config::ConfigFault;
+use huitian_settings::Span;
 
 /// Most places of a lot, as the inventory permits.
 const PLACES_MAX: u32 = 100_000;
@@ -84,8 +85,8 @@ struct RawInstant {
 struct RawValue {
     quantity: Spanned<String>,
     scale: Option<Spanned<i64>>,
-    expected_every: Spanned<values::Span>,
-    valid_for: Option<Spanned<values::Span>>,
+    expected_every: Spanned<Span>,
+    valid_for: Option<Spanned<Span>>,
     #[serde(default)]
     bad: Vec<RawBad>,
 }
@@ -286,7 +287,7 @@ impl RawValue {
 }
 
 /// A span of 1 s to so many days, as the inventory permits.
-fn within(text: &Text, span: &Spanned<values::Span>, key: &str, days: i64) -> Fallible<i64> {
+fn within(text: &Text, span: &Spanned<Span>, key: &str, days: i64) -> Fallible<i64> {
     let ms = span.get_ref().0;
     if (1_000..=days * 86_400_000).contains(&ms) {
         return Ok(ms);

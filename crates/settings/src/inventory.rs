@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use huitian_model::Inventory;
 
-use crate::config::ConfigFault;
+use crate::ConfigFault;
 
 pub use write::write;
 

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::rows::{AssetRow, AssetWord, ChannelRow, DeviceRow, FacilityRow, FacilityWord, SiteRow};
 use super::{FAULTS_MAX, InventoryFaults};
-use crate::config::{ConfigFault, values::Span};
+use crate::{ConfigFault, Span};
 
 /// Where a thing was written: file, line of text, bytes.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use huitian_model::{AssetKind, FacilityKind, Inventory};
 use serde::Serialize;
 
 use super::rows::{AssetRow, AssetWord, ChannelRow, DeviceRow, FacilityRow, FacilityWord, SiteRow};
-use crate::config::{ConfigFault, values::Span};
+use crate::{ConfigFault, Span};
 
 /// Writes the five files into a folder, which is made if it is not there.
 ///

@@ -1,0 +1,1 @@
+//! Reads Modbus devices, and never writes to one.

@@ -1,0 +1,1 @@
+//! A bounded disk queue that survives what disks and power do.
