@@ -24,6 +24,7 @@ mod json;
 mod number;
 mod range;
 mod refusal;
+mod registers;
 
 pub use decoded::Decoded;
 pub use envelope::{Opened, Uplink, open};
@@ -32,6 +33,7 @@ pub use plain::{PlainItem, PlainMessage, PlainValue};
 pub use profile::{Decoding, FieldValue, MessageKind, Profile, ProfileError, Profiles};
 pub use range::permitted;
 pub use refusal::{Refusal, RefusalReason};
+pub use registers::RegisterFunction;
 
 /// The longest payload of a device, in bytes: 16 KiB hold an uplink heard by some 25 gateways
 /// (600 bytes each) or a plain batch of 256 items of 60 bytes.
