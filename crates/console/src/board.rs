@@ -367,7 +367,8 @@ impl State {
             | Output::Emptied(_)
             | Output::Finding(_)
             | Output::Held(_)
-            | Output::Account(_) => false,
+            | Output::Account(_)
+            | Output::Lost(_) => false,
         }
     }
 

@@ -105,7 +105,8 @@ impl Said {
                 | Output::Emptied(_)
                 | Output::Finding(_)
                 | Output::Held(_)
-                | Output::Device(_) => {}
+                | Output::Device(_)
+                | Output::Lost(_) => {}
             }
         }
     }

@@ -1,4 +1,12 @@
 //! Which numbers of which edge have been seen: each is applied once.
+//!
+//! Of each epoch all numbers below `next` have been seen, and some ranges ahead of it: an edge
+//! that comes back from an outage sends what is live first, and fills the gap afterwards.
+//!
+//! The ranges stand apart from the marks, at the end of the engine's state: snapshots of before
+//! there were any are read with none.
+
+use std::collections::BTreeMap;
 
 use huitian_model::EdgeId;
 use serde::{Deserialize, Serialize};
@@ -20,6 +28,34 @@ pub struct Edges {
     ids: Vec<EdgeId>,
     /// Of each edge its epochs, the one seen first for the first time first.
     epochs: Vec<Vec<Epoch>>,
+}
+
+/// Ranges `[first, end)` seen ahead of the mark, by edge and epoch: in order, apart, not empty.
+/// The hub takes no frame that would make more than 256 of them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Ahead(BTreeMap<(u16, u64), Vec<(u64, u64)>>);
+
+/// What has been seen of one edge's epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mark {
+    /// Who.
+    pub edge: EdgeId,
+    /// Which queue of it.
+    pub epoch: u64,
+    /// All numbers below have been seen.
+    pub next: u64,
+    /// Ranges `[first, end)` seen beyond.
+    pub ahead: Vec<(u64, u64)>,
+}
+
+/// Numbers of a frame that are new: in order, apart. Nearly always one range, or none.
+pub type News = Vec<(u64, u64)>;
+
+/// Whether a number is in one of the ranges.
+pub fn holds(ranges: &[(u64, u64)], n: u64) -> bool {
+    ranges
+        .iter()
+        .any(|(first, end)| (*first..*end).contains(&n))
 }
 
 impl Edges {
@@ -49,38 +85,157 @@ impl Edges {
             .map(|mark| (mark.epoch, mark.next))
     }
 
-    /// Notes that the numbers up to `end` have come; returns the lowest that was new.
-    pub fn advance(&mut self, edge: u16, epoch: u64, end: u64) -> u64 {
-        let Some(epochs) = self.epochs.get_mut(usize::from(edge)) else {
-            return 0;
-        };
-        if let Some(mark) = epochs.iter_mut().find(|mark| mark.epoch == epoch) {
-            let seen = mark.next;
-            mark.next = mark.next.max(end);
-            return seen;
-        }
-        if epochs.len() == EPOCHS_MAX {
-            epochs.remove(0);
-        }
-        epochs.push(Epoch { epoch, next: end });
-        0
+    /// All that has been seen, of every edge and epoch.
+    pub fn marks(&self, ahead: &Ahead) -> Vec<Mark> {
+        let edges = self.ids.iter().zip(&self.epochs).zip(0_u16..);
+        edges
+            .flat_map(|((id, epochs), index)| {
+                epochs.iter().map(move |mark| Mark {
+                    edge: id.clone(),
+                    epoch: mark.epoch,
+                    next: mark.next,
+                    ahead: ahead.of(index, mark.epoch).to_vec(),
+                })
+            })
+            .collect()
     }
+
+    /// Notes that the numbers `[first, end)` have come; returns those that are new.
+    pub fn note(
+        &mut self,
+        ahead: &mut Ahead,
+        (edge, epoch): (u16, u64),
+        (first, end): (u64, u64),
+    ) -> News {
+        let Some(epochs) = self.epochs.get_mut(usize::from(edge)) else {
+            return vec![(first, end)];
+        };
+        let known = epochs.iter().position(|mark| mark.epoch == epoch);
+        let place = known.unwrap_or_else(|| {
+            if epochs.len() == EPOCHS_MAX {
+                let gone = epochs.remove(0);
+                ahead.0.remove(&(edge, gone.epoch));
+            }
+            epochs.push(Epoch { epoch, next: 0 });
+            epochs.len() - 1
+        });
+        let Some(mark) = epochs.get_mut(place) else {
+            return Vec::new();
+        };
+        let first = first.max(mark.next);
+        if first >= end {
+            return Vec::new();
+        }
+        if first == mark.next && ahead.of(edge, epoch).is_empty() {
+            mark.next = end;
+            return vec![(first, end)];
+        }
+        let ranges = ahead.0.entry((edge, epoch)).or_default();
+        let news = insert(ranges, (first, end));
+        if let Some((_, reached)) = ranges.first().copied().filter(|(low, _)| *low == mark.next) {
+            mark.next = reached;
+            ranges.remove(0);
+        }
+        if ranges.is_empty() {
+            ahead.0.remove(&(edge, epoch));
+        }
+        news
+    }
+}
+
+impl Ahead {
+    fn of(&self, edge: u16, epoch: u64) -> &[(u64, u64)] {
+        self.0.get(&(edge, epoch)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Adds a range to ranges in order, joining what touches; returns the parts that were not in.
+fn insert(ranges: &mut Vec<(u64, u64)>, (first, end): (u64, u64)) -> News {
+    let mut news = Vec::new();
+    let mut from = first;
+    for (low, high) in ranges.iter().copied() {
+        if high <= from || low >= end {
+            continue;
+        }
+        if low > from {
+            news.push((from, low));
+        }
+        from = high;
+    }
+    if from < end {
+        news.push((from, end));
+    }
+    let touching = |(low, high): &(u64, u64)| *high >= first && *low <= end;
+    let (joined, mut apart): (Vec<_>, Vec<_>) = ranges.drain(..).partition(touching);
+    let low = joined.iter().map(|range| range.0).min().unwrap_or(first);
+    let high = joined.iter().map(|range| range.1).max().unwrap_or(end);
+    apart.push((low.min(first), high.max(end)));
+    apart.sort_unstable();
+    *ranges = apart;
+    news
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn numbers_below_the_mark_are_known_in_every_epoch() {
+    fn one() -> (Edges, Ahead, EdgeId, u16) {
         let mut edges = Edges::default();
         let id = EdgeId::new("e").unwrap();
         let edge = edges.index(&id);
+        (edges, Ahead::default(), id, edge)
+    }
+
+    #[test]
+    fn numbers_below_the_mark_are_known_in_every_epoch() {
+        let (mut edges, mut ahead, id, edge) = one();
+        let mut note =
+            |edges: &mut Edges, epoch, range| edges.note(&mut ahead, (edge, epoch), range);
         assert_eq!(edges.high_water(&id), None);
-        assert_eq!(edges.advance(edge, 7, 5), 0);
-        assert_eq!(edges.advance(edge, 7, 8), 5);
-        assert_eq!(edges.advance(edge, 9, 2), 0);
-        assert_eq!(edges.advance(edge, 7, 3), 8);
+        assert_eq!(note(&mut edges, 7, (0, 5)), [(0, 5)]);
+        assert_eq!(note(&mut edges, 7, (3, 8)), [(5, 8)]);
+        assert_eq!(note(&mut edges, 9, (0, 2)), [(0, 2)]);
+        assert_eq!(note(&mut edges, 7, (0, 3)), []);
         assert_eq!(edges.high_water(&id), Some((9, 2)));
+    }
+
+    #[test]
+    fn a_backlog_behind_live_readings_is_new_and_closes_the_gap() {
+        let (mut edges, mut ahead, id, edge) = one();
+        assert_eq!(edges.note(&mut ahead, (edge, 7), (100, 110)), [(100, 110)]);
+        assert_eq!(edges.high_water(&id), Some((7, 0)));
+        assert_eq!(edges.note(&mut ahead, (edge, 7), (0, 60)), [(0, 60)]);
+        assert_eq!(edges.marks(&ahead)[0].ahead, [(100, 110)]);
+        assert_eq!(edges.note(&mut ahead, (edge, 7), (50, 105)), [(60, 100)]);
+        assert_eq!(edges.high_water(&id), Some((7, 110)));
+        assert_eq!(edges.marks(&ahead)[0].ahead, []);
+    }
+
+    proptest! {
+        #[test]
+        fn every_number_is_new_exactly_once(
+            frames in prop::collection::vec((0_u64..60, 0_u64..12), 1..60),
+        ) {
+            let (mut edges, mut ahead, _, edge) = one();
+            let mut seen = BTreeSet::new();
+            for (first, count) in frames {
+                let end = first + count;
+                let news = edges.note(&mut ahead, (edge, 1), (first, end));
+                for n in first..end {
+                    prop_assert_eq!(holds(&news, n), seen.insert(n), "number {}", n);
+                }
+                let mark = edges.marks(&ahead).remove(0);
+                let told: BTreeSet<u64> = (0..mark.next)
+                    .chain(mark.ahead.iter().flat_map(|(low, high)| *low..*high))
+                    .collect();
+                prop_assert_eq!(&told, &seen);
+                prop_assert!(mark.ahead.first().is_none_or(|(low, _)| *low > mark.next));
+                prop_assert!(mark.ahead.windows(2).all(|pair| pair[0].1 < pair[1].0));
+            }
+        }
     }
 }

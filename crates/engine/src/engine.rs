@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::arena::Arena;
 use crate::channel::Channel;
 use crate::device::Device;
-use crate::edges::Edges;
+use crate::edges::{Ahead, Edges, Mark};
 use crate::facility::Facility;
 use crate::snapshot::{self, SnapshotError};
 
@@ -35,6 +35,9 @@ pub struct Engine {
     pub(crate) account_news: Vec<u32>,
     /// Partition time at which the past was last forgotten.
     pub(crate) forgot_at: Option<UtcMs>,
+    /// Numbers seen ahead of their edges' marks. Last, so that snapshots of before it was there
+    /// can be read.
+    pub(crate) ahead: Ahead,
 }
 
 impl Engine {
@@ -55,6 +58,7 @@ impl Engine {
             device_news: Vec::new(),
             account_news: Vec::new(),
             forgot_at: None,
+            ahead: Ahead::default(),
         }
     }
 
@@ -73,6 +77,7 @@ impl Engine {
                 self.settings = Some(settings.clone());
                 self.settings_version = *version;
             }
+            Record::Lost(lost) => self.on_lost(lost, out),
         }
     }
 
@@ -94,6 +99,11 @@ impl Engine {
     /// Of an edge's latest epoch: the epoch, and the lowest number that has not been applied.
     pub fn high_water(&self, edge: &EdgeId) -> Option<(u64, u64)> {
         self.edges.high_water(edge)
+    }
+
+    /// What has been seen of every edge and epoch.
+    pub fn marks(&self) -> Vec<Mark> {
+        self.edges.marks(&self.ahead)
     }
 
     /// The position of the last record that was applied.

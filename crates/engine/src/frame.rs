@@ -2,12 +2,13 @@
 //! channel's history and its facility's timelines.
 
 use huitian_model::{
-    ChannelRef, DeviceId, Frame, HeldReading, Measurement, Output, Quantity, Reading, Reason,
+    ChannelRef, DeviceId, Frame, HeldReading, Lost, Measurement, Output, Quantity, Reading, Reason,
     Sample, Settings, UtcMs,
 };
 
 use crate::channel::{Channel, Role};
 use crate::device::Device;
+use crate::edges::holds;
 use crate::engine::Engine;
 use crate::facility::Kind;
 use crate::finding::Bounds;
@@ -65,9 +66,8 @@ impl Engine {
         };
         let edge = self.edges.index(&frame.edge);
         let length = u64::try_from(frame.readings.len()).unwrap_or(u64::MAX);
-        let first_new = self
-            .edges
-            .advance(edge, frame.epoch, frame.first_n.saturating_add(length));
+        let range = (frame.first_n, frame.first_n.saturating_add(length));
+        let news = self.edges.note(&mut self.ahead, (edge, frame.epoch), range);
         let names: Vec<Resolved> = frame
             .channels
             .iter()
@@ -83,7 +83,7 @@ impl Engine {
                 // A frame whose reading names no channel cannot be built by an edge of ours.
                 continue;
             };
-            let is_new = n >= first_new;
+            let is_new = holds(&news, n);
             let held = self.on_reading((*resolved, is_new), reading, &ground, out);
             if let Some(reason) = held.filter(|_| is_new) {
                 out.push(Output::Held(HeldReading {
@@ -93,6 +93,16 @@ impl Engine {
                     reason,
                 }));
             }
+        }
+    }
+
+    /// Takes in that some numbers' readings will never come. Said again, it changes nothing.
+    pub(crate) fn on_lost(&mut self, lost: &Lost, out: &mut Vec<Output>) {
+        let edge = self.edges.index(&lost.edge);
+        let range = (lost.first_n, lost.first_n.saturating_add(lost.count));
+        let news = self.edges.note(&mut self.ahead, (edge, lost.epoch), range);
+        if !news.is_empty() {
+            out.push(Output::Lost(lost.clone()));
         }
     }
 

@@ -41,5 +41,6 @@ mod tick;
 mod timeline;
 mod windows;
 
+pub use edges::Mark;
 pub use engine::Engine;
 pub use snapshot::SnapshotError;

@@ -76,7 +76,8 @@ impl Row {
             | Output::Finding(_)
             | Output::Held(_)
             | Output::Account(_)
-            | Output::Device(_) => Ok(()),
+            | Output::Device(_)
+            | Output::Lost(_) => Ok(()),
         }
     }
 

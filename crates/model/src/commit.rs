@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountRow, AlertRow, AssetId, ChannelRef, Current, DeviceId, EdgeId, FacilityId, FillLevel,
-    Partition, Position, Reading, Reason, Rolling, SiteId, UtcMs, WindowRow,
+    Lost, Partition, Position, Reading, Reason, Rolling, SiteId, UtcMs, WindowRow,
 };
 
 /// A commit's place in its partition's chain: 1 is the first, 0 is before it.
@@ -163,4 +163,6 @@ pub enum Output {
     Account(AccountRow),
     /// A device's health.
     Device(DeviceRow),
+    /// Readings that their edge gave up.
+    Lost(Lost),
 }

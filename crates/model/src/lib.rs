@@ -19,6 +19,7 @@ mod reading;
 mod record;
 mod settings;
 mod time;
+pub mod uplink;
 mod window;
 pub mod wire;
 
@@ -39,7 +40,7 @@ pub use inventory::{
 pub use measurement::{FillLevel, Measurement, Quantity};
 pub use partition::{PARTITIONS, Partition, Position, partition_of};
 pub use reading::{BadReason, Quality, Reading, Sample, TimeSource, UncertainReason};
-pub use record::{Frame, Origin, Record, Tick};
+pub use record::{Frame, LossReason, Lost, Origin, Record, Tick};
 pub use settings::{OverflowRule, Settings};
 pub use time::{UtcMs, WindowLength, ZoneError, civil_day_bounds, zone_is_known};
 pub use window::{

@@ -13,6 +13,8 @@ pub enum TimeSource {
     Network,
     /// Nothing said a time: `at` is `received_at`.
     Receiver,
+    /// The edge's clock was not set when it heard this: the time was worked out afterwards.
+    Corrected,
 }
 
 /// Why a sample holds no usable value. A closed list: no data has a reason.

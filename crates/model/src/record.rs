@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ChannelRef, EdgeId, Inventory, Reading, Settings, UtcMs};
+use crate::{ChannelRef, DeviceId, EdgeId, Inventory, Reading, Settings, UtcMs};
 
 /// Whether readings are live or were brought in from the past.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub enum Origin {
     Live,
     /// The demo's past days, an import or a replay, before live time begins.
     History,
+    /// Kept by an edge through an outage, and delivered behind what is live.
+    Backlog,
 }
 
 /// Readings of one edge for one partition, numbered without a gap.
@@ -30,6 +32,54 @@ pub struct Frame {
     pub channels: Vec<ChannelRef>,
     /// The readings, each with the index of its channel in `channels`.
     pub readings: Vec<(u32, Reading)>,
+}
+
+/// Why an edge gave readings up.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+pub enum LossReason {
+    /// Its queue was full.
+    QueueFull,
+    /// They were older than its queue may keep.
+    TooOld,
+    /// Thinned out to make room.
+    Thinned,
+    /// Its disk gave back damaged bytes.
+    Damaged,
+}
+
+impl LossReason {
+    /// All reasons.
+    pub const ALL: [Self; 4] = [Self::QueueFull, Self::TooOld, Self::Thinned, Self::Damaged];
+
+    /// The name in API, metrics and ledger.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::QueueFull => "lost_queue_full",
+            Self::TooOld => "lost_too_old",
+            Self::Thinned => "lost_thinned",
+            Self::Damaged => "lost_damaged",
+        }
+    }
+}
+
+/// Numbers of one edge and partition whose readings will never come.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Lost {
+    /// Who had numbered them.
+    pub edge: EdgeId,
+    /// Of which queue.
+    pub epoch: u64,
+    /// The first number.
+    pub first_n: u64,
+    /// How many numbers.
+    pub count: u64,
+    /// Why.
+    pub reason: LossReason,
+    /// When the edge gave them up, by its clock.
+    pub at: UtcMs,
+    /// How many readings of which device, as far as the edge could still tell: the counts are
+    /// at most `count` together, and less only where bytes were damaged.
+    pub devices: Vec<(DeviceId, u64)>,
 }
 
 /// The hub's time entering the log. Only ticks decide what is final, late, idle or overdue.
@@ -60,4 +110,6 @@ pub enum Record {
         /// The settings.
         settings: Settings,
     },
+    /// Numbers whose readings will never come: their edge had to give them up, and says so.
+    Lost(Lost),
 }

@@ -19,8 +19,8 @@ pub use config::{
 pub use error::StoreError;
 pub use memory::{Faults, Flaw, Memory};
 pub use rows::{
-    AlertQuery, DiskUse, IntakeNote, IntakeReason, IntakeRow, Maintained, OTHER_SOURCES,
-    OutboxItem, OutboxState, QUERY_ROWS_MAX, SAMPLE_BYTES_MAX, SOURCE_CHARS_MAX,
+    AlertQuery, DiskUse, EdgeConfigRow, EdgeRow, IntakeNote, IntakeReason, IntakeRow, Maintained,
+    OTHER_SOURCES, OutboxItem, OutboxState, QUERY_ROWS_MAX, SAMPLE_BYTES_MAX, SOURCE_CHARS_MAX,
     SOURCES_PER_HOUR_MAX, UNKNOWN_DEVICES_MAX, UnknownDevice, UnknownNote, WindowQuery,
 };
 pub use sqlite::Sqlite;

@@ -1,6 +1,8 @@
 //! What is asked of the results, and what is answered where the model has no noun for it.
 
-use huitian_model::{AlertRow, AlertState, FacilityId, SiteId, UtcMs, WindowLength};
+use huitian_model::uplink::{ConfigFile, ConfigOutcome, Heartbeat};
+use huitian_model::{AlertRow, AlertState, EdgeId, FacilityId, SiteId, UtcMs, WindowLength};
+use serde::{Deserialize, Serialize};
 
 /// Most rows of one answer: 50,000 windows of 200 bytes are 10 MB. Ask on with `after`.
 pub const QUERY_ROWS_MAX: usize = 50_000;
@@ -241,4 +243,38 @@ pub struct Maintained {
     pub at_quota: bool,
     /// Whether the round's limit was reached: call again soon.
     pub more: bool,
+}
+
+/// What the hub knows of an edge.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EdgeRow {
+    /// Which.
+    pub edge: EdgeId,
+    /// When its token was used; none where it came without.
+    pub enrolled_at: Option<UtcMs>,
+    /// Salted digest of its password, as the users of the broker are kept; none without.
+    pub credential: Option<String>,
+    /// When it was last heard, by the hub's clock.
+    pub heard_at: Option<UtcMs>,
+    /// Its last heartbeat.
+    pub heartbeat: Option<Heartbeat>,
+    /// The last sign that its name or its queue is used twice: when, and what was seen.
+    pub conflict: Option<(UtcMs, String)>,
+}
+
+/// One version of an edge's configuration.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct EdgeConfigRow {
+    /// Whose.
+    pub edge: EdgeId,
+    /// Which: 1 is the first.
+    pub version: u64,
+    /// When it was made.
+    pub made_at: UtcMs,
+    /// Whether it is only to be checked.
+    pub dry_run: bool,
+    /// Its files.
+    pub files: Vec<ConfigFile>,
+    /// What the edge said of it last: when, and what.
+    pub outcome: Option<(UtcMs, ConfigOutcome)>,
 }

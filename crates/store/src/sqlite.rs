@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::{Backend, CommitHead, CommitOutcome, SinkName, Snapshot, StoreConfig, StoreError};
 
+mod fleet;
 mod intake;
 mod keys;
 mod maintain;

@@ -63,7 +63,10 @@ impl Stored {
             .flatten()
             .filter_map(|record| match record {
                 Record::Frame(frame) => Some(frame),
-                Record::Tick(_) | Record::Inventory { .. } | Record::Settings { .. } => None,
+                Record::Tick(_)
+                | Record::Inventory { .. }
+                | Record::Settings { .. }
+                | Record::Lost(_) => None,
             });
         let readings = frames.flat_map(|frame| {
             frame.readings.iter().map(|(index, reading)| {
@@ -177,7 +180,9 @@ pub fn uninterrupted(
 ) -> Windows {
     let ticks = log.iter().filter_map(|record| match record {
         Record::Tick(tick) => Some(tick.now.0),
-        Record::Frame(_) | Record::Inventory { .. } | Record::Settings { .. } => None,
+        Record::Frame(_) | Record::Inventory { .. } | Record::Settings { .. } | Record::Lost(_) => {
+            None
+        }
     });
     let ticks: Vec<i64> = ticks.collect();
     let (Some(first), Some(last)) = (ticks.first(), ticks.last()) else {

@@ -1,9 +1,9 @@
 //! Law A: accepted = applied + all that was not, for every account at every tick, and every
 //! reading is accounted exactly once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use huitian_model::{AccountKey, AccountRow, Counts, Output, Record};
+use huitian_model::{AccountKey, AccountRow, Counts, EdgeId, Output, Record};
 
 use super::{Verdict, broken, check, same};
 use crate::reference::{Broken, accept};
@@ -18,24 +18,36 @@ fn every_reading_is_accounted_exactly_once_at_every_tick() {
         let log = log(case);
         let run = run(&log);
         balance_at_every_tick(&log, &run)?;
-        high_water_is_the_next_number(&log)?;
+        marks_are_the_numbers_that_came(&log)?;
         fates_are_true(&log, &run)
     });
 }
 
-/// The edge is told from which number on the hub has not heard it.
-fn high_water_is_the_next_number(log: &[Record]) -> Verdict {
+/// The edge is told which numbers the hub has: all below the mark, and those ahead of it.
+fn marks_are_the_numbers_that_came(log: &[Record]) -> Verdict {
     let mut engine = new_engine();
-    let mut next = BTreeMap::new();
+    let mut came: BTreeMap<(EdgeId, u64), BTreeSet<u64>> = BTreeMap::new();
     for (index, record) in log.iter().enumerate() {
         apply(&mut engine, index, record);
-        if let Record::Frame(frame) = record {
-            let end = frame.first_n + u64::try_from(frame.readings.len()).unwrap();
-            let known = next.entry(frame.edge.clone()).or_insert((frame.epoch, end));
-            *known = (*known).max((frame.epoch, end));
-            let what = format!("high water of {} after record {}", frame.edge, index + 1);
-            same(log, &what, &engine.high_water(&frame.edge), &Some(*known))?;
-        }
+        let Record::Frame(frame) = record else {
+            continue;
+        };
+        let end = frame.first_n + u64::try_from(frame.readings.len()).unwrap();
+        let key = (frame.edge.clone(), frame.epoch);
+        came.entry(key).or_default().extend(frame.first_n..end);
+        let told = engine.marks().into_iter().map(|mark| {
+            let beyond = mark.ahead.iter().flat_map(|(low, high)| *low..*high);
+            let numbers = (0..mark.next).chain(beyond).collect();
+            assert!(mark.ahead.iter().all(|(low, _)| *low > mark.next));
+            ((mark.edge, mark.epoch), numbers)
+        });
+        let told: BTreeMap<(EdgeId, u64), BTreeSet<u64>> = told.collect();
+        same(
+            log,
+            &format!("marks after record {}", index + 1),
+            &told,
+            &came,
+        )?;
     }
     Ok(())
 }

@@ -123,7 +123,8 @@ fn figures(run: &Run) -> Vec<Vec<&Output>> {
         | Output::Finding(_)
         | Output::Held(_)
         | Output::Account(_)
-        | Output::Device(_) => false,
+        | Output::Device(_)
+        | Output::Lost(_) => false,
     };
     let records = run.outputs.iter();
     records

@@ -67,7 +67,7 @@ fn twist(case: &Case, log: &mut Vec<Record>) {
                 3 => settings.settle_ms = i64::MAX,
                 _ => {}
             },
-            Record::Tick(_) | Record::Inventory { .. } => {}
+            Record::Tick(_) | Record::Inventory { .. } | Record::Lost(_) => {}
         }
     }
     let changes = [

@@ -16,6 +16,7 @@ pub fn describe(log: &[Record]) -> String {
                 writeln!(text, "inventory").unwrap();
                 describe_inventory(&mut text, inventory);
             }
+            Record::Lost(lost) => writeln!(text, "{lost:?}").unwrap(),
             Record::Frame(frame) => {
                 let (edge, epoch, n) = (&frame.edge, frame.epoch, frame.first_n);
                 writeln!(text, "frame {edge} epoch {epoch} from {n}").unwrap();

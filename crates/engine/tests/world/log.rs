@@ -77,6 +77,7 @@ pub fn log(case: &Case) -> Vec<Record> {
     for arrival in arrivals {
         builder.reading(arrival);
     }
+    builder.deliver();
     builder.tick(*last);
     builder.records
 }
@@ -115,6 +116,7 @@ pub fn log_in_any_order(case: &Case, shuffle: Shuffle) -> Vec<Record> {
     for now in ticks {
         builder.tick(now);
     }
+    builder.deliver();
     builder.tick(*last);
     builder.records
 }
@@ -125,6 +127,8 @@ struct Builder {
     open: Option<Frame>,
     edges: BTreeMap<u8, (u64, u64)>,
     sent: Vec<Frame>,
+    /// Frames that an edge keeps while later ones go first.
+    backlog: Vec<Frame>,
     dice: Dice,
 }
 
@@ -144,6 +148,7 @@ impl Builder {
             open: None,
             edges: BTreeMap::new(),
             sent: Vec::new(),
+            backlog: Vec::new(),
             dice: Dice::new(seed ^ 0x9e37_79b9_7f4a_7c15),
         }
     }
@@ -182,8 +187,17 @@ impl Builder {
         let Some(frame) = self.open.take() else {
             return;
         };
+        if self.dice.one_in(8) {
+            self.backlog.push(frame);
+            return;
+        }
+        if self.dice.one_in(4) && !self.backlog.is_empty() {
+            let which = self.dice.below(self.backlog.len());
+            let late = self.backlog.swap_remove(which);
+            self.records.push(Record::Frame(late));
+        }
         self.sent.push(frame.clone());
-        self.records.push(Record::Frame(frame.clone()));
+        self.records.push(Record::Frame(frame));
         if self.dice.one_in(6) {
             let which = self.dice.below(self.sent.len());
             let again = self.sent[which].clone();
@@ -192,6 +206,13 @@ impl Builder {
                 self.records.push(Record::Frame(again));
             }
         }
+    }
+
+    /// Closes what is open and delivers all that edges keep.
+    fn deliver(&mut self) {
+        self.close();
+        let backlog = self.backlog.drain(..).map(Record::Frame);
+        self.records.extend(backlog);
     }
 }
 

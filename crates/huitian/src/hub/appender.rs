@@ -280,7 +280,7 @@ impl Appender {
 pub fn readings_of(record: &Record) -> u64 {
     match record {
         Record::Frame(frame) => u64::try_from(frame.readings.len()).unwrap_or_default(),
-        Record::Tick(_) | Record::Inventory { .. } | Record::Settings { .. } => 0,
+        Record::Tick(_) | Record::Inventory { .. } | Record::Settings { .. } | Record::Lost(_) => 0,
     }
 }
 

@@ -119,7 +119,11 @@ impl Tally {
                 self.emptied.insert(key, row);
             }
             // Live figures and messages to people: a replay shows none.
-            Output::Rolling(_) | Output::Current(_) | Output::Alert(_) | Output::Device(_) => {}
+            Output::Rolling(_)
+            | Output::Current(_)
+            | Output::Alert(_)
+            | Output::Device(_)
+            | Output::Lost(_) => {}
         }
         Ok(())
     }

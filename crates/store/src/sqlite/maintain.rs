@@ -306,7 +306,7 @@ enum Kept {
 }
 
 /// What goes, by age: `?1` before when, `?2` at most how many.
-const LEDGERS: [(Kept, &str); 9] = [
+const LEDGERS: [(Kept, &str); 10] = [
     (
         Kept::AsReadings,
         "DELETE FROM held WHERE (part, edge, epoch, n) IN (SELECT part, edge, epoch, n FROM held \
@@ -351,5 +351,10 @@ const LEDGERS: [(Kept, &str); 9] = [
         Kept::AsResults,
         "DELETE FROM intake_ledger WHERE (hour_ms, source, reason) IN (SELECT hour_ms, source, \
          reason FROM intake_ledger WHERE hour_ms < ?1 LIMIT ?2)",
+    ),
+    (
+        Kept::AsResults,
+        "DELETE FROM losses WHERE (edge, epoch, part, first_n) IN (SELECT edge, epoch, part, \
+         first_n FROM losses WHERE at_ms < ?1 LIMIT ?2)",
     ),
 ];

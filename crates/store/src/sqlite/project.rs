@@ -1,8 +1,8 @@
 //! A commit's outputs as rows of the results. Writing the same outputs again changes nothing.
 
 use huitian_model::{
-    AlertRow, AlertState, Emptied, Finding, FindingKind, HeldReading, Output, OverflowEpisode,
-    Reason, Transition, UtcMs, WindowStatus, wire,
+    AlertRow, AlertState, Emptied, Finding, FindingKind, HeldReading, Lost, Output,
+    OverflowEpisode, Reason, Transition, UtcMs, WindowStatus, wire,
 };
 use rusqlite::params;
 
@@ -27,6 +27,7 @@ pub(super) fn row(output: &Output) -> Result<Vec<u8>, StoreError> {
         Output::Held(row) => wire::encode(row)?,
         Output::Account(row) => wire::encode(row)?,
         Output::Device(row) => wire::encode(row)?,
+        Output::Lost(row) => wire::encode(row)?,
     })
 }
 
@@ -76,6 +77,7 @@ impl Tx<'_> {
                             body
                         ])?;
                 }
+                Output::Lost(row) => self.lost(part, row, body)?,
                 Output::Device(row) => {
                     self.conn
                         .prepare_cached(
@@ -181,6 +183,24 @@ impl Tx<'_> {
                 n.cast_signed(),
                 row.reading.received_at.0,
                 reason_number(row.reason),
+                body
+            ])?;
+        Ok(())
+    }
+
+    fn lost(&self, part: u8, row: &Lost, body: &[u8]) -> Result<(), StoreError> {
+        self.conn
+            .prepare_cached(
+                "INSERT OR REPLACE INTO losses(edge, epoch, part, first_n, count, at_ms, body) \
+                 VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            )?
+            .execute(params![
+                row.edge.as_str(),
+                row.epoch.cast_signed(),
+                part,
+                row.first_n.cast_signed(),
+                row.count.cast_signed(),
+                row.at.0,
                 body
             ])?;
         Ok(())

@@ -13,7 +13,7 @@ use super::{Sqlite, keys};
 use crate::{AlertQuery, QUERY_ROWS_MAX, StoreError, WindowQuery};
 
 /// All rows of a query whose first column is a body.
-fn bodies<T: DeserializeOwned>(
+pub(super) fn bodies<T: DeserializeOwned>(
     conn: &Connection,
     sql: &str,
     bound: impl Params,

@@ -26,6 +26,10 @@
 //! intake_ledger  { hour_ms, source, reason: name, count, sample }
 //! unknown_devices{ address, topic, first_ms, last_ms, count, payload }
 //! meta           { key, value }
+//! losses         { edge, epoch, part, first_n, count, at_ms, body: Lost }
+//! edges          { edge, body: EdgeRow }
+//! edge_configs   { edge, version, body: EdgeConfigRow }
+//! edge_tokens    { hash: hex, edge, expires_ms, used_ms }
 //! ```
 //!
 //! A window's key is one integer, so that the table is a plain b-tree with the windows of one
@@ -40,7 +44,7 @@ use crate::StoreError;
 const APPLICATION: i64 = 0x4875_6954;
 
 /// Each is one transaction and one schema version; never changed once released.
-const MIGRATIONS: [&str; 1] = [V1];
+const MIGRATIONS: [&str; 2] = [V1, V2];
 
 const V1: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -93,6 +97,18 @@ CREATE TABLE unknown_devices(address TEXT PRIMARY KEY, topic TEXT NOT NULL,
   first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, count INTEGER NOT NULL,
   payload BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE INDEX unknown_by_time ON unknown_devices(last_ms);
+";
+
+const V2: &str = "
+CREATE TABLE losses(edge TEXT NOT NULL, epoch INTEGER NOT NULL, part INTEGER NOT NULL,
+  first_n INTEGER NOT NULL, count INTEGER NOT NULL, at_ms INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY(edge, epoch, part, first_n)) STRICT, WITHOUT ROWID;
+CREATE INDEX losses_by_time ON losses(at_ms);
+CREATE TABLE edges(edge TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE edge_configs(edge TEXT NOT NULL, version INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY(edge, version)) STRICT, WITHOUT ROWID;
+CREATE TABLE edge_tokens(hash TEXT PRIMARY KEY, edge TEXT NOT NULL, expires_ms INTEGER NOT NULL,
+  used_ms INTEGER) STRICT, WITHOUT ROWID;
 ";
 
 /// The newest schema version that this program knows.

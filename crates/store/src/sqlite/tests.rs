@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::*;
 
 mod crash;
+mod fleet;
 mod intake;
 mod limits;
 mod opening;

@@ -103,6 +103,7 @@ impl Encoded {
             Record::Tick(tick) => (2, Some(tick.now)),
             Record::Inventory { .. } => (3, None),
             Record::Settings { .. } => (4, None),
+            Record::Lost(lost) => (5, Some(lost.at)),
         };
         let bytes = wire::encode(record)?;
         Ok(Self {

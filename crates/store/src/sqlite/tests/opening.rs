@@ -39,8 +39,28 @@ fn a_newer_file_is_refused_with_its_name_and_both_versions() {
     for part in [open::FILE_NAME, "schema version 99", &known] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    raw(&folder, "PRAGMA user_version = 1");
+    raw(
+        &folder,
+        &format!("PRAGMA user_version = {}", schema::known()),
+    );
     drop(folder.open());
+}
+
+#[tokio::test]
+async fn a_file_of_version_one_is_brought_up_to_date_and_keeps_what_it_held() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let meta = store.set_meta("kept".to_owned(), "yes".to_owned());
+    meta.await.unwrap();
+    drop(store);
+    raw(
+        &folder,
+        "DROP TABLE losses; DROP TABLE edges; DROP TABLE edge_configs; DROP TABLE edge_tokens; \
+         PRAGMA user_version = 1",
+    );
+    let store = folder.open();
+    assert_eq!(store.meta("kept").unwrap().as_deref(), Some("yes"));
+    assert_eq!(store.edges().unwrap(), []);
 }
 
 #[test]
