@@ -32,7 +32,7 @@ const REPLIES_MAX: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) inbox: mpsc::Sender<Delivery>,
-    pub(crate) exchange: Exchange,
+    pub(crate) exchange: Arc<Exchange>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) large: Arc<Semaphore>,
     /// Drawn at the start, so that ids given to nameless clients do not repeat after a restart.

@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 
 use crate::codec::{Message, Publish, Subscription, reason};
 use crate::counts::Tally;
-use crate::session::{Session, wants_retained};
+use crate::publisher::Reach;
+use crate::session::{Offer, Session, wants_retained};
 use crate::topic;
 
 /// How long a session outlives its connection: one hour, whatever longer time the client asks for.
@@ -164,19 +165,26 @@ impl Exchange {
     }
 
     /// Hands a message to every subscriber, and keeps it if it is to be retained.
-    pub(crate) fn route(&self, message: &Arc<Message>) {
+    pub(crate) fn route(&self, message: &Arc<Message>) -> Reach {
+        let mut reach = Reach::default();
         if message.retain {
             self.retain(message);
         }
         if !self.has_subscribers.load(Ordering::Acquire) {
-            return;
+            return reach;
         }
         let state = self.state();
         for session in state.subscribers.values() {
-            if !session.offer(message) {
-                self.tally.dropped_for_slow_subscribers.add();
+            match session.offer(message) {
+                Offer::Unwanted => {}
+                Offer::Queued => reach.queued += 1,
+                Offer::Dropped => {
+                    reach.dropped += 1;
+                    self.tally.dropped_for_slow_subscribers.add();
+                }
             }
         }
+        reach
     }
 
     fn retain(&self, message: &Arc<Message>) {
@@ -256,7 +264,7 @@ impl Exchange {
             .values()
             .filter(|m| topic::matches(filter, &m.topic))
         {
-            if !session.offer_retained(message, qos) {
+            if session.offer_retained(message, qos) == Offer::Dropped {
                 self.tally.dropped_for_slow_subscribers.add();
             }
         }

@@ -29,6 +29,7 @@ mod counts;
 mod ending;
 mod exchange;
 mod listener;
+mod publisher;
 mod reader;
 mod receiver;
 mod session;
@@ -38,6 +39,7 @@ mod writer;
 pub use counts::BrokerCounts;
 pub use huitian_mqtt::{Delivery, Qos, Verdict};
 pub use listener::{Broker, BrokerConfig, BrokerError};
+pub use publisher::{PublishError, Publisher, Reach};
 
 /// Largest packet a client may send, bytes: 1 MiB (the intake refuses payloads above 16 KiB itself,
 /// so that it can count them). A larger one ends the connection.

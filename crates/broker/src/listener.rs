@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use huitian_mqtt::Delivery;
+use bytes::Bytes;
+use huitian_mqtt::{Delivery, Qos};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
@@ -16,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use crate::connection::{Place, Shared, serve, until_stopped};
 use crate::counts::{BrokerCounts, Tally};
 use crate::exchange::Exchange;
+use crate::publisher::{PublishError, Publisher, Reach};
 use crate::receiver::LARGE_KIB_MAX;
 
 /// Connections by default: 127 compounds with some 25 devices each are 3,000; three times that.
@@ -79,6 +81,7 @@ pub enum BrokerError {
 pub struct Broker {
     local_addr: SocketAddr,
     tally: Arc<Tally>,
+    publisher: Publisher,
     stop: watch::Sender<bool>,
     listener: JoinHandle<()>,
 }
@@ -108,13 +111,14 @@ impl Broker {
             .local_addr()
             .map_err(|source| BrokerError::Listen { listen, source })?;
         let tally = Arc::new(Tally::default());
+        let exchange = Arc::new(Exchange::new(Arc::clone(&tally)));
         let (stop, stopped) = watch::channel(false);
         let acceptor = Acceptor {
             socket,
             places: Arc::new(Semaphore::new(config.connections_max)),
             shared: Arc::new(Shared {
                 inbox,
-                exchange: Exchange::new(Arc::clone(&tally)),
+                exchange: Arc::clone(&exchange),
                 tally: Arc::clone(&tally),
                 large: Arc::new(Semaphore::new(LARGE_KIB_MAX)),
                 salt: RandomState::new().build_hasher().finish(),
@@ -126,6 +130,7 @@ impl Broker {
         Ok(Self {
             local_addr,
             tally,
+            publisher: Publisher::new(exchange),
             stop,
             listener: tokio::spawn(acceptor.run()),
         })
@@ -134,6 +139,25 @@ impl Broker {
     /// The address it listens on, with the port it was given.
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// A handle with which the owner publishes from any task.
+    pub fn publisher(&self) -> Publisher {
+        self.publisher.clone()
+    }
+
+    /// Publishes a message of the owner; see [`Publisher::publish`].
+    ///
+    /// # Errors
+    /// The topic or the payload cannot be sent.
+    pub fn publish(
+        &self,
+        topic: &str,
+        payload: Bytes,
+        qos: Qos,
+        retain: bool,
+    ) -> Result<Reach, PublishError> {
+        self.publisher.publish(topic, payload, qos, retain)
     }
 
     /// Figures since the start.

@@ -69,6 +69,16 @@ struct Sent {
     is_released: bool,
 }
 
+/// What became of a message that was offered to a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Offer {
+    /// No subscription matches, or it is of `QoS` 0 and nobody is there.
+    Unwanted,
+    Queued,
+    /// The client does not keep up, and has as much waiting as it may.
+    Dropped,
+}
+
 /// What the writer needs to know of its client.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer {
@@ -193,9 +203,8 @@ impl Session {
         !self.state().subscriptions.is_empty()
     }
 
-    /// Queues a message if a subscription matches, once, with the highest `QoS` that does. False if
-    /// it had to be dropped because the client does not keep up.
-    pub(crate) fn offer(&self, message: &Arc<Message>) -> bool {
+    /// Queues a message if a subscription matches, once, with the highest `QoS` that does.
+    pub(crate) fn offer(&self, message: &Arc<Message>) -> Offer {
         let mut state = self.state();
         let mut best: Option<(Qos, bool)> = None;
         for subscription in &state.subscriptions {
@@ -208,21 +217,21 @@ impl Session {
             best = Some(best.map_or((qos, retain), |(q, r)| (q.max(qos), r || retain)));
         }
         let Some((qos, retain)) = best else {
-            return true;
+            return Offer::Unwanted;
         };
-        let fits = state.enqueue(message, qos, retain);
+        let offer = state.enqueue(message, qos, retain);
         drop(state);
         self.wake.notify_one();
-        fits
+        offer
     }
 
     /// Queues a retained message for one subscription of this client.
-    pub(crate) fn offer_retained(&self, message: &Arc<Message>, subscribed: Qos) -> bool {
-        let fits = self
+    pub(crate) fn offer_retained(&self, message: &Arc<Message>, subscribed: Qos) -> Offer {
+        let offer = self
             .state()
             .enqueue(message, subscribed.min(message.qos), true);
         self.wake.notify_one();
-        fits
+        offer
     }
 
     /// Writes what may be sent now. False once the connection has lost the session.
@@ -312,13 +321,13 @@ impl Session {
 }
 
 impl State {
-    fn enqueue(&mut self, message: &Arc<Message>, qos: Qos, retain: bool) -> bool {
+    fn enqueue(&mut self, message: &Arc<Message>, qos: Qos, retain: bool) -> Offer {
         if self.owner == 0 && qos == Qos::AtMostOnce {
-            return true;
+            return Offer::Unwanted;
         }
         let bytes = self.queue_bytes.saturating_add(message.payload.len());
         if self.queue.len() >= QUEUE_MESSAGES_MAX || bytes > QUEUE_BYTES_MAX {
-            return false;
+            return Offer::Dropped;
         }
         self.queue_bytes = bytes;
         self.queue.push_back(Queued {
@@ -326,7 +335,7 @@ impl State {
             qos,
             retain,
         });
-        true
+        Offer::Queued
     }
 
     /// The next packet identifier not in use; at most [`SEND_WINDOW`] are, so it ends.

@@ -7,6 +7,9 @@ mod durability;
 #[path = "broker/limits.rs"]
 mod limits;
 #[cfg(test)]
+#[path = "broker/owner.rs"]
+mod owner;
+#[cfg(test)]
 #[path = "broker/peers.rs"]
 mod peers;
 #[cfg(test)]
