@@ -9,6 +9,7 @@
 use std::collections::BTreeMap;
 
 use huitian_model::EdgeId;
+use huitian_model::uplink::insert;
 use serde::{Deserialize, Serialize};
 
 /// Epochs that are remembered for one edge: a new one begins only when an edge loses its queue,
@@ -147,32 +148,6 @@ impl Ahead {
     fn of(&self, edge: u16, epoch: u64) -> &[(u64, u64)] {
         self.0.get(&(edge, epoch)).map_or(&[], Vec::as_slice)
     }
-}
-
-/// Adds a range to ranges in order, joining what touches; returns the parts that were not in.
-fn insert(ranges: &mut Vec<(u64, u64)>, (first, end): (u64, u64)) -> News {
-    let mut news = Vec::new();
-    let mut from = first;
-    for (low, high) in ranges.iter().copied() {
-        if high <= from || low >= end {
-            continue;
-        }
-        if low > from {
-            news.push((from, low));
-        }
-        from = high;
-    }
-    if from < end {
-        news.push((from, end));
-    }
-    let touching = |(low, high): &(u64, u64)| *high >= first && *low <= end;
-    let (joined, mut apart): (Vec<_>, Vec<_>) = ranges.drain(..).partition(touching);
-    let low = joined.iter().map(|range| range.0).min().unwrap_or(first);
-    let high = joined.iter().map(|range| range.1).max().unwrap_or(end);
-    apart.push((low.min(first), high.max(end)));
-    apart.sort_unstable();
-    *ranges = apart;
-    news
 }
 
 #[cfg(test)]

@@ -45,11 +45,20 @@ pub enum LossReason {
     Thinned,
     /// Its disk gave back damaged bytes.
     Damaged,
+    /// The hub had them and no longer has, as after a restore from a backup; the edge had freed
+    /// them since.
+    HubForgot,
 }
 
 impl LossReason {
     /// All reasons.
-    pub const ALL: [Self; 4] = [Self::QueueFull, Self::TooOld, Self::Thinned, Self::Damaged];
+    pub const ALL: [Self; 5] = [
+        Self::QueueFull,
+        Self::TooOld,
+        Self::Thinned,
+        Self::Damaged,
+        Self::HubForgot,
+    ];
 
     /// The name in API, metrics and ledger.
     pub const fn name(self) -> &'static str {
@@ -58,6 +67,7 @@ impl LossReason {
             Self::TooOld => "lost_too_old",
             Self::Thinned => "lost_thinned",
             Self::Damaged => "lost_damaged",
+            Self::HubForgot => "lost_by_hub",
         }
     }
 }

@@ -87,3 +87,24 @@ fn a_topic_names_its_edge() {
     assert_eq!(edge_of("huitian/v1/site/device"), None);
     assert!(matches!(edge_of("huitian/edge/v1/A+B/up"), Some(Err(_))));
 }
+
+#[test]
+fn a_mark_knows_its_gaps() {
+    let mut mark = HubMark::new(Partition::new(0).unwrap());
+    assert_eq!((mark.gap(0), mark.top()), ((0, None), 0));
+    mark.note(10, 20);
+    mark.note(30, 40);
+    assert_eq!((mark.next, mark.top()), (0, 40));
+    assert_eq!(mark.gap(0), (0, Some(10)));
+    assert_eq!(mark.gap(12), (20, Some(30)));
+    assert_eq!(mark.gap(35), (40, None));
+    assert!(mark.covers(12, 20) && !mark.covers(12, 21) && !mark.covers(0, 1));
+    mark.note(0, 12);
+    assert_eq!(
+        (mark.next, mark.ahead.as_slice()),
+        (20, [(30, 40)].as_slice())
+    );
+    mark.note(5, 35);
+    assert_eq!((mark.next, mark.top()), (40, 40));
+    assert!(mark.covers(0, 40) && mark.ahead.is_empty());
+}
