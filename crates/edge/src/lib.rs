@@ -5,8 +5,15 @@
 //! them into frames, one per partition. This crate writes nothing and acknowledges nothing: its
 //! caller appends the frames and answers the device after the disk has.
 
+mod batch;
+mod deadband;
 mod hear;
 mod number;
+mod stamp;
+pub mod uplink;
 
+pub use batch::{Batch, BatchError};
+pub use deadband::{Band, Deadband};
 pub use hear::{Heard, Intake, Message, Note, NoteReason, Stranger};
 pub use number::{Numbered, Numbering};
+pub use stamp::{SET_FROM, Stamper};

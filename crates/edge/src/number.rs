@@ -67,14 +67,14 @@ impl Numbering {
 
 /// A frame that is being filled.
 #[derive(Default)]
-struct Packing {
+pub(crate) struct Packing {
     index: BTreeMap<ChannelRef, u32>,
-    channels: Vec<ChannelRef>,
-    readings: Vec<(u32, Reading)>,
+    pub(crate) channels: Vec<ChannelRef>,
+    pub(crate) readings: Vec<(u32, Reading)>,
 }
 
 impl Packing {
-    fn add(&mut self, channel: ChannelRef, reading: Reading) {
+    pub(crate) fn add(&mut self, channel: ChannelRef, reading: Reading) {
         let index = if let Some(index) = self.index.get(&channel) {
             *index
         } else {

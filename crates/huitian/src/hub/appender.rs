@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use huitian_edge::{Heard, Intake, Message, NoteReason, Numbering};
-use huitian_model::{Origin, Partition, Position, Record, Tick, UtcMs};
+use huitian_model::uplink::{self, UpNote, UpStranger};
+use huitian_model::{EdgeId, IdError, Origin, Partition, Position, Record, Tick, UtcMs};
 use huitian_mqtt::{Delivery, Verdict};
 use huitian_store::{
     Backend, IntakeNote, IntakeReason, SAMPLE_BYTES_MAX, Sqlite, StoreError, UnknownNote,
@@ -17,7 +18,10 @@ use huitian_store::{
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
 
+use super::downlink::Downlinks;
 use super::driver::Placed;
+use super::fleet::FleetEvent;
+use super::uplink::{UpHeard, Uplinks};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
@@ -29,8 +33,9 @@ const GROUP_MAX: usize = 4_096;
 pub enum Path {
     /// From the device itself, at the embedded broker: its retain flag is a wish for later.
     Embedded,
-    /// From an external broker: the retain flag marks what the broker had kept from before.
-    External,
+    /// From an external broker, by its place in the settings: the retain flag marks what the
+    /// broker had kept from before.
+    External(u16),
 }
 
 /// What the appender is asked.
@@ -39,6 +44,10 @@ pub enum Ask {
     Delivery(Delivery, Path),
     /// The hub's time.
     Tick(UtcMs),
+    /// What the buses of this process read; answered when it is on disk.
+    Readings(Vec<huitian_edge::Numbered>, oneshot::Sender<Verdict>),
+    /// From now on that edge should have this version of its configuration.
+    Wanted(EdgeId, u64),
     /// Records that are numbered already; answered when they are on disk.
     Records(Vec<(Partition, Record)>, oneshot::Sender<()>),
     /// Another inventory holds from here on: its records, and the intake that knows it; answered
@@ -62,6 +71,12 @@ pub struct Appender {
     pub last_tick: UtcMs,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// What edges say.
+    pub uplinks: Uplinks,
+    /// Answers to edges.
+    pub downlinks: Downlinks,
+    /// To the books of the fleet.
+    pub fleet: mpsc::Sender<(FleetEvent, Path)>,
     /// Client id prefix of the simulated district where its time is not ours: nobody else is
     /// heard then.
     pub only_client: Option<String>,
@@ -112,6 +127,11 @@ impl Appender {
     fn take(&mut self, group: &mut Group, ask: Ask) {
         match ask {
             Ask::Delivery(delivery, path) => self.hear(group, delivery, path),
+            Ask::Readings(readings, asker) => {
+                group.readings.extend(readings);
+                group.senders.push(asker);
+            }
+            Ask::Wanted(edge, version) => self.uplinks.want(edge, version),
             Ask::Tick(now) if now >= self.last_tick => {
                 self.last_tick = now;
                 self.seal(group);
@@ -141,7 +161,7 @@ impl Appender {
         }
     }
 
-    fn hear(&self, group: &mut Group, delivery: Delivery, path: Path) {
+    fn hear(&mut self, group: &mut Group, delivery: Delivery, path: Path) {
         let outsider = self
             .only_client
             .as_ref()
@@ -155,14 +175,63 @@ impl Appender {
         }
         let at = self.clock.now();
         self.metrics.messages.inc();
+        if let Some(edge) = uplink::edge_of(&delivery.topic) {
+            self.hear_edge(group, (edge, delivery), path, at);
+            return;
+        }
         let heard = self.intake.hear(&Message {
             topic: &delivery.topic,
             payload: &delivery.payload,
             received_at: at,
-            retained: delivery.retain && path == Path::External,
+            retained: delivery.retain && path != Path::Embedded,
         });
         self.note(group, &heard, &delivery, at);
         group.readings.extend(heard.readings);
+        group.senders.push(delivery.done);
+    }
+
+    /// Hears an edge. What was kept from before is no news: edges never ask to be retained.
+    fn hear_edge(
+        &mut self,
+        group: &mut Group,
+        (edge, delivery): (Result<EdgeId, IdError>, Delivery),
+        path: Path,
+        at: UtcMs,
+    ) {
+        let heard = match edge {
+            _ if delivery.retain && path != Path::Embedded => {
+                let retained = Some("kept by a broker from before".to_owned());
+                UpHeard {
+                    refused: retained,
+                    ..UpHeard::default()
+                }
+            }
+            Ok(edge) => self.uplinks.hear(&edge, path, &delivery.payload, at),
+            Err(error) => UpHeard {
+                refused: Some(error.to_string()),
+                ..UpHeard::default()
+            },
+        };
+        if let Some(reason) = &heard.refused {
+            warn!(topic = delivery.topic, reason, "an edge was not understood");
+            self.metrics.note("uplink");
+            group.notes.push(IntakeNote {
+                at,
+                source: delivery.topic.chars().take(64).collect(),
+                reason: IntakeReason::Malformed,
+                count: 1,
+                sample: None,
+            });
+        }
+        self.seal(group);
+        group.records.extend(heard.records);
+        group.notes.extend(heard.notes.into_iter().map(intake_note));
+        group.strangers.extend(heard.strangers.into_iter().map(unknown_note));
+        for event in heard.events {
+            if self.fleet.try_send((event, path)).is_err() {
+                self.metrics.answers_dropped.inc();
+            }
+        }
         group.senders.push(delivery.done);
     }
 
@@ -220,6 +289,9 @@ impl Appender {
             Ok(positions) => {
                 self.metrics.readings.inc_by(count);
                 answer(group.senders, Verdict::Durable);
+                for answer in self.uplinks.stored(self.clock.now()) {
+                    self.downlinks.send(answer);
+                }
                 for asker in group.askers {
                     // An asker that no longer waits has stopped: nothing depends on the answer.
                     let _gone = asker.send(());
@@ -229,6 +301,7 @@ impl Appender {
             Err(failure) => {
                 // Nothing is acknowledged, and the numbers are given again: nothing is lost.
                 answer(group.senders, Verdict::Retry);
+                self.uplinks.not_stored();
                 self.numbering = numbered_before;
                 if !failure.is_retryable() {
                     return Err(failure);
@@ -288,6 +361,26 @@ fn answer(senders: Vec<oneshot::Sender<Verdict>>, verdict: Verdict) {
     for sender in senders {
         // Nobody waits for QoS 0, nor where the connection has ended: its message comes again.
         let _gone = sender.send(verdict);
+    }
+}
+
+fn intake_note(note: UpNote) -> IntakeNote {
+    IntakeNote {
+        at: note.at,
+        source: note.source,
+        // An edge of another version may know reasons that we do not.
+        reason: IntakeReason::from_name(&note.reason).unwrap_or(IntakeReason::Malformed),
+        count: note.count,
+        sample: Some(note.sample),
+    }
+}
+
+fn unknown_note(stranger: UpStranger) -> UnknownNote {
+    UnknownNote {
+        address: stranger.address,
+        topic: stranger.topic,
+        at: stranger.at,
+        payload: stranger.payload,
     }
 }
 

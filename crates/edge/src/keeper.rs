@@ -1,0 +1,606 @@
+//! The keeper: the one thread that owns the disk queue.
+//!
+//! It takes what waits, reads it by inventory and profiles, leaves out what has not changed,
+//! appends the rest with one sync, and only then answers the devices. Between appends it hands
+//! frames to the uplink and takes the hub's answers. A slow disk delays all of it and loses none:
+//! MQTT's keep-alives are other tasks' work.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use huitian_codec::RefusalReason;
+use huitian_model::uplink::{self, BusHealth, ConfigFile, Down, Heartbeat, Up, UpNote, UpStranger};
+use huitian_model::{
+    ChannelName, ChannelRef, DeviceId, Inventory, Partition, Reading, Sample, TimeSource, UtcMs,
+    partition_of,
+};
+use huitian_mqtt::{Delivery, Verdict};
+use huitian_queue::{Disk, NewEntry, QueueError};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tracing::{error, info, warn};
+
+use crate::batch::Batch;
+use crate::clock::Clock;
+use crate::deadband::Deadband;
+use crate::hear::{Heard, Intake, Message, NoteReason};
+use crate::number::{Numbered, Packing};
+use crate::spool::Spool;
+use crate::uplink::{Source, Uplink, Wish};
+
+/// Asks that wait: two groups.
+pub const ASKS_MAX: usize = 8_192;
+
+/// Asks of one group commit: 4,096 messages of 1 KiB are 4 MiB.
+const GROUP_MAX: usize = 4_096;
+
+/// Sources and reasons that are noted between two heartbeats; more are counted under the last.
+const NOTES_MAX: usize = 200;
+
+/// Unknown speakers remembered between two heartbeats.
+const STRANGERS_MAX: usize = 50;
+
+/// Bytes of a message kept as a sample.
+const SAMPLE_BYTES_MAX: usize = 512;
+
+/// A sample that a bus read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Polled {
+    /// Of which device.
+    pub device: DeviceId,
+    /// On which channel.
+    pub channel: ChannelName,
+    /// When the answer came, by [`Clock::now`].
+    pub at: UtcMs,
+    /// What it said.
+    pub sample: Sample,
+}
+
+/// What the uplink's connection says.
+#[derive(Debug)]
+pub enum LinkEvent {
+    /// A connection is there, with its number.
+    Connected(u64),
+    /// It is gone.
+    Disconnected,
+    /// The hub says something.
+    Down(Vec<u8>),
+}
+
+/// What the keeper is asked.
+pub enum Ask {
+    /// A device said something; `true` where a broker may have kept it from before.
+    Delivery(Delivery, bool),
+    /// A bus was read. Answered when it is on disk.
+    Polled(Vec<Polled>, oneshot::Sender<Verdict>),
+    /// The uplink's connection.
+    Link(LinkEvent),
+    /// Time passes: at least once a second.
+    Tick,
+    /// Say how the edge does.
+    Heartbeat(Vec<BusHealth>),
+    /// What became of a configuration.
+    Outcome(u64, uplink::ConfigOutcome),
+    /// Devices are read by these from now on.
+    Intake(Box<Reader>),
+    /// Ask for a password with this token.
+    Enroll(String),
+    /// Nothing more will come: append what waits, and end.
+    Stop,
+}
+
+/// What devices are read by.
+pub struct Reader {
+    /// Messages.
+    pub intake: Intake,
+    /// All that is out there.
+    pub inventory: Arc<Inventory>,
+    /// What is left out.
+    pub deadband: Deadband,
+}
+
+/// A message on its way up, with the number of the connection that it is for.
+pub type Outgoing = (u64, Vec<u8>);
+
+/// What the keeper tells the rest of the edge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum News {
+    /// The hub sent a configuration.
+    Config {
+        /// Its version.
+        version: u64,
+        /// Its files.
+        files: Vec<ConfigFile>,
+        /// Only to be checked.
+        dry_run: bool,
+    },
+    /// The hub gave a password.
+    Enrolled(String),
+    /// The hub does not take the token.
+    NotEnrolled,
+}
+
+/// How the edge stands, for its own status page and tests.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Standing {
+    /// Whether the hub has greeted us.
+    pub is_linked: bool,
+    /// Readings that were numbered by this process.
+    pub accepted: u64,
+    /// Readings that wait for the hub.
+    pub waiting: u64,
+    /// Readings left out since nothing had changed.
+    pub unchanged: u64,
+    /// Readings that were given up.
+    pub lost: u64,
+    /// Why nothing could be appended last; none where it could.
+    pub blocked: Option<String>,
+}
+
+/// Where the keeper sends.
+pub struct Ways {
+    /// To the hub; none in a process that has no uplink.
+    pub up: Option<mpsc::Sender<Outgoing>>,
+    /// To the rest of the edge.
+    pub news: mpsc::Sender<News>,
+    /// To whoever watches readings as they pass.
+    pub tap: broadcast::Sender<Numbered>,
+    /// How it stands.
+    pub standing: watch::Sender<Standing>,
+}
+
+/// One group: what is to be stored, and who is to be answered.
+#[derive(Default)]
+struct Group {
+    readings: Vec<Numbered>,
+    senders: Vec<oneshot::Sender<Verdict>>,
+}
+
+/// The keeper.
+pub struct Keeper<D: Disk> {
+    spool: Spool<D>,
+    reader: Reader,
+    clock: Clock,
+    uplink: Uplink,
+    instance: u64,
+    connection: u64,
+    config_version: u64,
+    ways: Ways,
+    notes: BTreeMap<(String, String), UpNote>,
+    strangers: BTreeMap<String, UpStranger>,
+    /// Notes that were sent and not answered yet.
+    sent_notes: Option<Up>,
+    notes_id: u64,
+    last_outcome: Option<Up>,
+    standing: Standing,
+    started: UtcMs,
+}
+
+impl<D: Disk> Keeper<D> {
+    /// A keeper with an open queue.
+    pub fn new(
+        spool: Spool<D>,
+        reader: Reader,
+        clock: Clock,
+        (instance, config_version): (u64, u64),
+        ways: Ways,
+    ) -> Self {
+        Self {
+            started: clock.now(),
+            spool,
+            reader,
+            clock,
+            uplink: Uplink::new(instance),
+            instance,
+            connection: 0,
+            config_version,
+            ways,
+            notes: BTreeMap::new(),
+            strangers: BTreeMap::new(),
+            sent_notes: None,
+            notes_id: 0,
+            last_outcome: None,
+            standing: Standing::default(),
+        }
+    }
+
+    /// Runs until [`Ask::Stop`] or until every asker is gone. Blocks its thread.
+    ///
+    /// # Errors
+    /// [`QueueError`] that no waiting mends.
+    pub fn run(mut self, mut asks: mpsc::Receiver<Ask>) -> Result<(), QueueError> {
+        let mut is_last = false;
+        while !is_last {
+            let Some(first) = asks.blocking_recv() else { break };
+            let mut group = Group::default();
+            is_last = self.take(&mut group, first)?;
+            while !is_last && group.senders.len() < GROUP_MAX {
+                let Ok(ask) = asks.try_recv() else { break };
+                is_last = self.take(&mut group, ask)?;
+            }
+            self.store(group)?;
+            self.pump()?;
+            self.stand();
+        }
+        self.spool.into_queue().close()
+    }
+
+    /// Takes one ask; true where it was the last.
+    fn take(&mut self, group: &mut Group, ask: Ask) -> Result<bool, QueueError> {
+        match ask {
+            Ask::Delivery(delivery, may_be_kept) => self.hear(group, delivery, may_be_kept),
+            Ask::Polled(polled, sender) => {
+                self.poll(group, polled);
+                group.senders.push(sender);
+            }
+            Ask::Link(event) => self.on_link(event)?,
+            Ask::Tick => {
+                let now = self.clock.now();
+                if self.clock.is_set() {
+                    self.spool.queue().expire(now.0)?;
+                }
+            }
+            Ask::Heartbeat(buses) => self.heartbeat(buses),
+            Ask::Outcome(version, outcome) => {
+                if outcome == uplink::ConfigOutcome::Applied {
+                    self.config_version = version;
+                }
+                let up = Up::Config {
+                    instance: self.instance,
+                    version,
+                    outcome,
+                };
+                self.say(&up);
+                self.last_outcome = Some(up);
+            }
+            Ask::Intake(reader) => self.reader = *reader,
+            Ask::Enroll(token) => self.say(&Up::Enroll {
+                instance: self.instance,
+                token,
+            }),
+            Ask::Stop => return Ok(true),
+        }
+        Ok(false)
+    }
+
+    fn hear(&mut self, group: &mut Group, delivery: Delivery, may_be_kept: bool) {
+        let at = self.clock.now();
+        let heard = self.reader.intake.hear(&Message {
+            topic: &delivery.topic,
+            payload: &delivery.payload,
+            received_at: at,
+            retained: delivery.retain && may_be_kept,
+        });
+        self.note(&heard, &delivery, at);
+        for reading in heard.readings {
+            self.add(group, reading);
+        }
+        group.senders.push(delivery.done);
+    }
+
+    fn poll(&mut self, group: &mut Group, polled: Vec<Polled>) {
+        for one in polled {
+            let Some(device) = self.reader.inventory.devices.get(&one.device) else {
+                continue;
+            };
+            let binds = |known: &huitian_model::Channel| known.quantity == one.sample.quantity();
+            if !device.channels.get(&one.channel).is_some_and(binds) {
+                continue;
+            }
+            let partition = partition_of(&device.site);
+            let channel = ChannelRef {
+                device: one.device,
+                channel: one.channel,
+            };
+            let reading = Reading {
+                at: one.at,
+                received_at: one.at,
+                time_source: TimeSource::Receiver,
+                sequence: None,
+                sample: one.sample,
+            };
+            self.add(group, (partition, channel, reading));
+        }
+    }
+
+    /// Adds a reading to the group, unless it says nothing new.
+    fn add(&mut self, group: &mut Group, (partition, channel, mut reading): Numbered) {
+        let device = self.reader.inventory.devices.get(&channel.device);
+        let ceiling_ms = device.map_or(0, |device| device.valid_for_ms() / 2);
+        if !self.reader.deadband.reports(&channel, &reading, ceiling_ms) {
+            self.standing.unchanged += 1;
+            return;
+        }
+        self.clock.stamper().part(&channel, &mut reading);
+        group.readings.push((partition, channel, reading));
+    }
+
+    fn note(&mut self, heard: &Heard, delivery: &Delivery, at: UtcMs) {
+        let sample = || delivery.payload.iter().take(SAMPLE_BYTES_MAX).copied().collect();
+        if let Some(stranger) = &heard.stranger
+            && (self.strangers.len() < STRANGERS_MAX
+                || self.strangers.contains_key(&stranger.address))
+        {
+            let row = UpStranger {
+                at,
+                address: stranger.address.clone(),
+                topic: delivery.topic.chars().take(256).collect(),
+                payload: sample(),
+            };
+            self.strangers.insert(stranger.address.clone(), row);
+        }
+        for note in &heard.notes {
+            let reason = reason_name(note.reason);
+            let mut key = (note.source.clone(), reason.to_owned());
+            if self.notes.len() >= NOTES_MAX && !self.notes.contains_key(&key) {
+                "(other)".clone_into(&mut key.0);
+            }
+            let row = self.notes.entry(key.clone()).or_insert_with(|| UpNote {
+                at,
+                source: key.0,
+                reason: key.1,
+                count: 0,
+                sample: Vec::new(),
+            });
+            row.at = at;
+            row.count += 1;
+            row.sample = sample();
+        }
+    }
+
+    /// Stores a group with one sync and answers who waits for it.
+    fn store(&mut self, group: Group) -> Result<(), QueueError> {
+        let stored = self.append(&group.readings);
+        let verdict = match &stored {
+            Ok(()) => {
+                self.reader.deadband.stored();
+                let count = u64::try_from(group.readings.len()).unwrap_or_default();
+                self.standing.accepted += count;
+                if self.ways.tap.receiver_count() > 0 {
+                    for reading in group.readings {
+                        // Nobody watches any more.
+                        let _gone = self.ways.tap.send(reading);
+                    }
+                }
+                if self.standing.blocked.take().is_some() {
+                    info!("readings are kept again");
+                }
+                Verdict::Durable
+            }
+            Err(failure) => {
+                self.reader.deadband.not_stored();
+                let text = failure.to_string();
+                if self.standing.blocked.as_ref() != Some(&text) {
+                    error!(error = text, "not kept, not acknowledged");
+                }
+                self.standing.blocked = Some(text);
+                Verdict::Retry
+            }
+        };
+        for sender in group.senders {
+            // Nobody waits for QoS 0, nor where the connection has ended.
+            let _gone = sender.send(verdict);
+        }
+        match stored {
+            Err(failure) if !failure.is_temporary() => Err(failure),
+            _ => Ok(()),
+        }
+    }
+
+    fn append(&mut self, readings: &[Numbered]) -> Result<(), QueueError> {
+        if readings.is_empty() {
+            return Ok(());
+        }
+        let clock_set = self.clock.is_set();
+        let mut lanes: BTreeMap<Partition, (Packing, i64)> = BTreeMap::new();
+        for (partition, channel, reading) in readings {
+            let (packing, at) = lanes.entry(*partition).or_default();
+            packing.add(channel.clone(), *reading);
+            *at = (*at).max(reading.received_at.0);
+        }
+        let mut payloads = Vec::new();
+        for (partition, (packing, at_ms)) in lanes {
+            let batch = Batch::of(packing, clock_set);
+            match batch.encode() {
+                Ok(payload) => payloads.push((partition.number(), batch.count(), at_ms, payload)),
+                Err(failure) => error!(%failure, "readings that cannot be written"),
+            }
+        }
+        let entries: Vec<NewEntry<'_>> = payloads
+            .iter()
+            .map(|(lane, count, at_ms, payload)| NewEntry {
+                lane: *lane,
+                count: *count,
+                at_ms: *at_ms,
+                payload,
+            })
+            .collect();
+        let now = self.clock.now().0;
+        if self.uplink.is_open() {
+            self.spool.queue().append_and_permit(now, &entries)?;
+        } else {
+            self.spool.queue().append(now, &entries)?;
+        }
+        Ok(())
+    }
+
+    fn on_link(&mut self, event: LinkEvent) -> Result<(), QueueError> {
+        match event {
+            LinkEvent::Connected(connection) => {
+                self.connection = connection;
+                self.uplink.connected(self.clock.all());
+                self.hello();
+            }
+            LinkEvent::Disconnected => self.uplink.disconnected(),
+            LinkEvent::Down(bytes) => match uplink::decode::<Down>(&bytes) {
+                Ok(down) => self.on_down(down)?,
+                Err(failure) => warn!(%failure, "the hub was not understood"),
+            },
+        }
+        Ok(())
+    }
+
+    fn on_down(&mut self, down: Down) -> Result<(), QueueError> {
+        let now = self.clock.all();
+        for wish in self.uplink.on_down(&down, &mut self.spool, now)? {
+            match wish {
+                Wish::Hello => self.hello(),
+                Wish::ConfigVersion(_) => {
+                    if let Some(outcome) = self.last_outcome.clone() {
+                        self.say(&outcome);
+                    }
+                }
+                Wish::Renewed(reason) => {
+                    error!(reason, "this queue is not ours alone: a new epoch begins");
+                }
+            }
+        }
+        let news = match down {
+            Down::Config {
+                version,
+                files,
+                dry_run,
+            } => News::Config {
+                version,
+                files,
+                dry_run,
+            },
+            Down::Enrolled { instance, password } if instance == self.instance => {
+                News::Enrolled(password)
+            }
+            Down::NotEnrolled { instance } if instance == self.instance => News::NotEnrolled,
+            Down::Noted { instance, id } if instance == self.instance => {
+                if id == self.notes_id {
+                    self.sent_notes = None;
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        if self.ways.news.try_send(news).is_err() {
+            warn!("the hub speaks faster than it can be followed: it will say it again");
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self) {
+        let software = env!("CARGO_PKG_VERSION");
+        let hello = self.uplink.hello(&self.spool, software, self.config_version);
+        self.say(&hello);
+    }
+
+    /// Hands a message to the connection, if there is one and it keeps up.
+    fn say(&mut self, up: &Up) {
+        let Some(out) = &self.ways.up else { return };
+        match uplink::encode(up) {
+            // What finds no room is not lost: it is said again when nothing becomes durable.
+            Ok(bytes) => {
+                if out.try_send((self.connection, bytes)).is_err() {
+                    warn!("the uplink does not keep up: it will be said again");
+                }
+            }
+            Err(failure) => error!(%failure, "a message that cannot be written"),
+        }
+    }
+
+    fn pump(&mut self) -> Result<(), QueueError> {
+        let pumped = match self.uplink.pump(&mut self.spool, self.clock.all()) {
+            Ok(pumped) => pumped,
+            Err(failure) if failure.is_temporary() => {
+                error!(error = %failure, "the queue cannot be read now");
+                return Ok(());
+            }
+            Err(failure) => return Err(failure),
+        };
+        if pumped.wants_hello {
+            self.hello();
+        }
+        for message in &pumped.messages {
+            self.say(message);
+        }
+        Ok(())
+    }
+
+    fn heartbeat(&mut self, buses: Vec<BusHealth>) {
+        let stats = self.spool.queue().stats();
+        let lanes = self.spool.lanes();
+        let heartbeat = Heartbeat {
+            now: self.clock.now(),
+            clock_set: self.clock.is_set(),
+            software: env!("CARGO_PKG_VERSION").to_owned(),
+            up_ms: self.clock.mono_ms().unsigned_abs(),
+            config_version: self.config_version,
+            queued: self.spool.waiting(),
+            queue_bytes: stats.bytes,
+            oldest: stats.oldest_ms.map(UtcMs),
+            accepted: lanes.iter().map(|lane| lane.next).sum(),
+            lost: self.standing.lost,
+            memory_bytes: memory_bytes(),
+            buses,
+        };
+        if !self.uplink.is_open() {
+            return;
+        }
+        self.say(&Up::Heartbeat {
+            instance: self.instance,
+            heartbeat,
+        });
+        self.say_notes();
+    }
+
+    /// What became no reading, again until the hub has it.
+    fn say_notes(&mut self) {
+        if self.sent_notes.is_none() && !(self.notes.is_empty() && self.strangers.is_empty()) {
+            self.notes_id += 1;
+            self.sent_notes = Some(Up::Notes {
+                instance: self.instance,
+                id: self.notes_id,
+                notes: std::mem::take(&mut self.notes).into_values().collect(),
+                strangers: std::mem::take(&mut self.strangers).into_values().collect(),
+            });
+        }
+        if let Some(notes) = self.sent_notes.clone() {
+            self.say(&notes);
+        }
+    }
+
+    fn stand(&mut self) {
+        let queue = self.spool.queue();
+        let lost = queue.lanes().into_iter().map(|lane| queue.lost(lane)).sum();
+        self.standing.lost = lost;
+        self.standing.waiting = self.spool.waiting();
+        self.standing.is_linked = self.uplink.is_open();
+        let standing = self.standing.clone();
+        self.ways.standing.send_if_modified(|known| {
+            let is_news = *known != standing;
+            *known = standing;
+            is_news
+        });
+    }
+
+    /// When this keeper began, by its clock.
+    pub const fn started(&self) -> UtcMs {
+        self.started
+    }
+}
+
+/// The reason's name as the hub's intake ledger knows it.
+fn reason_name(reason: NoteReason) -> &'static str {
+    match reason {
+        NoteReason::UnknownDevice => "unknown_device",
+        NoteReason::NotReadings | NoteReason::Retained => "not_readings",
+        NoteReason::Refused(refused) => match refused {
+            RefusalReason::Oversized => "oversized",
+            RefusalReason::OutOfRange => "out_of_range",
+            RefusalReason::WrongTopic | RefusalReason::IdentityMismatch => "wrong_topic",
+            RefusalReason::UnknownProfile | RefusalReason::PayloadShape => "wrong_profile",
+            _ => "malformed",
+        },
+    }
+}
+
+/// Resident memory, where the system says.
+fn memory_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    pages.unwrap_or_default() * 4_096
+}

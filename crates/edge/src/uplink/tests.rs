@@ -1,0 +1,1 @@
+//! The uplink against a hub made of marks.
