@@ -7,6 +7,9 @@ mod durability;
 #[path = "broker/limits.rs"]
 mod limits;
 #[cfg(test)]
+#[path = "broker/login.rs"]
+mod login;
+#[cfg(test)]
 #[path = "broker/owner.rs"]
 mod owner;
 #[cfg(test)]
@@ -16,8 +19,17 @@ mod peers;
 #[path = "../../mqtt/tests/session/programs.rs"]
 mod programs;
 #[cfg(test)]
+#[path = "broker/rates.rs"]
+mod rates;
+#[cfg(test)]
 #[path = "broker/sessions.rs"]
 mod sessions;
 #[cfg(test)]
 #[path = "broker/support.rs"]
 mod support;
+#[cfg(test)]
+#[path = "broker/tls.rs"]
+mod tls;
+#[cfg(test)]
+#[path = "broker/users.rs"]
+mod users;
