@@ -362,3 +362,6 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
         tracing::error!(%error, "a connection ended by a fault in the broker");
     }
 }
+
+#[cfg(test)]
+mod tests;

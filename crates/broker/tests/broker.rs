@@ -16,6 +16,9 @@ mod owner;
 #[path = "broker/peers.rs"]
 mod peers;
 #[cfg(test)]
+#[path = "broker/pki.rs"]
+mod pki;
+#[cfg(test)]
 #[path = "../../mqtt/tests/session/programs.rs"]
 mod programs;
 #[cfg(test)]

@@ -1,145 +1,23 @@
 //! TLS and certificates: who shows the right one gets in, and nobody holds the others up.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::sync::Arc;
 
 use huitian_broker::{Broker, BrokerConfig, BrokerError, Qos, Tls, Verdict};
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType,
-    IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+    CertificateParams, CertificateRevocationListParams, DnType, KeyIdMethod, RevokedCertParams,
+    SerialNumber, date_time_ymd,
 };
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::mpsc;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
+use super::pki::{Pki, client};
 use super::programs::{Running, find, run};
 use super::support::{Client, Hello, PUBACK, any_port, next, soon};
 use super::users::{TOKEN, guarded, hello, write_secret};
-
-type Issuer = CertifiedIssuer<'static, KeyPair>;
-
-/// Two authorities, the broker's certificate by the first, and files for all.
-struct Pki {
-    folder: TempDir,
-    ours: Issuer,
-    theirs: Issuer,
-}
-
-fn authority(name: &str) -> Issuer {
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
-}
-
-/// A client's certificate: its name is the common name.
-fn client(name: &str) -> CertificateParams {
-    let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.serial_number = Some(SerialNumber::from(1));
-    params
-}
-
-impl Pki {
-    fn new() -> Self {
-        let pki = Self {
-            folder: TempDir::new().unwrap(),
-            ours: authority("our authority"),
-            theirs: authority("another authority"),
-        };
-        write_secret(&pki.file("ca.pem"), &pki.ours.pem());
-        write_secret(&pki.file("other-ca.pem"), &pki.theirs.pem());
-        let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-        pki.issue("broker", &CertificateParams::new(names).unwrap(), &pki.ours);
-        pki
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Writes `{name}.pem` and `{name}.key`.
-    fn issue(&self, name: &str, params: &CertificateParams, issuer: &Issuer) {
-        let key = KeyPair::generate().unwrap();
-        let certificate = params.signed_by(&key, issuer).unwrap();
-        write_secret(&self.file(&format!("{name}.pem")), &certificate.pem());
-        write_secret(&self.file(&format!("{name}.key")), &key.serialize_pem());
-    }
-
-    fn tls(&self) -> Tls {
-        Tls {
-            cert: self.file("broker.pem"),
-            key: self.file("broker.key"),
-            client_ca: None,
-            client_crl: None,
-        }
-    }
-
-    fn mutual(&self) -> Tls {
-        let client_ca = Some(self.file("ca.pem"));
-        Tls {
-            client_ca,
-            ..self.tls()
-        }
-    }
-
-    async fn connect(
-        &self,
-        broker: SocketAddr,
-        certificate: Option<&str>,
-    ) -> std::io::Result<TlsStream<TcpStream>> {
-        let socket = TcpStream::connect(broker).await.unwrap();
-        self.over(socket, certificate, &TLS13).await
-    }
-
-    async fn over(
-        &self,
-        socket: TcpStream,
-        certificate: Option<&str>,
-        version: &'static SupportedProtocolVersion,
-    ) -> std::io::Result<TlsStream<TcpStream>> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.ours.der().clone()).unwrap();
-        let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_protocol_versions(&[version])
-            .unwrap()
-            .with_root_certificates(roots);
-        let config = match certificate {
-            None => config.with_no_client_auth(),
-            Some(name) => {
-                let certificate = self.file(&format!("{name}.pem"));
-                let certificate = CertificateDer::from_pem_file(certificate).unwrap();
-                let key = self.file(&format!("{name}.key"));
-                let key = PrivateKeyDer::from_pem_file(key).unwrap();
-                config
-                    .with_client_auth_cert(vec![certificate], key)
-                    .unwrap()
-            }
-        };
-        let connector = TlsConnector::from(Arc::new(config));
-        let name = "localhost".try_into().unwrap();
-        soon("a handshake", connector.connect(name, socket)).await
-    }
-
-    /// True if the certificate's owner gets in as `user`. With TLS 1.3 a refused certificate shows
-    /// only in the first answer.
-    async fn lets_in(&self, broker: SocketAddr, certificate: Option<&str>, hello: &Hello) -> bool {
-        match self.connect(broker, certificate).await {
-            Ok(stream) => Client::over(stream, hello).await.is_ok(),
-            Err(_) => false,
-        }
-    }
-}
 
 /// A user that its certificate names: it need say nothing.
 fn unnamed(client_id: &'static str) -> Hello {
@@ -265,39 +143,24 @@ async fn plain_text_and_older_tls_are_refused() {
     let pki = Pki::new();
     let guarded = guarded(Some(pki.tls())).await;
     let addr = guarded.broker.local_addr();
-    let plain = TcpStream::connect(addr).await.unwrap();
-    let mut plain = TcpOutcome::of(plain, &hello_packet()).await;
-    assert_ne!(plain.bytes.first(), Some(&0x20), "a CONNACK");
-    for minor in [1, 2] {
-        plain = TcpOutcome::of(
-            TcpStream::connect(addr).await.unwrap(),
-            &client_hello(minor),
-        )
-        .await;
-        // Alert, fatal, protocol_version (RFC 5246, 7.2).
-        assert_eq!(
-            plain.bytes.get(5..),
-            Some(&[2, 70][..]),
-            "TLS 1.{}",
-            minor - 1
-        );
+    let plain = said(addr, &hello_packet()).await;
+    assert_ne!(plain.first(), Some(&0x20), "a CONNACK");
+    // Alert, fatal, protocol_version (RFC 5246, 7.2). The same of TLS 1.2 is refused for its suites.
+    for (minor, alert) in [(1, 70), (2, 70), (3, 40)] {
+        let older = said(addr, &client_hello(minor)).await;
+        assert_eq!(older.get(5..), Some(&[2, alert][..]), "TLS 1.{}", minor - 1);
     }
-    assert_eq!(guarded.broker.counts().failed_handshakes, 3);
+    assert_eq!(guarded.broker.counts().failed_handshakes, 4);
 }
 
-/// What the broker says before it closes.
-struct TcpOutcome {
-    bytes: Vec<u8>,
-}
-
-impl TcpOutcome {
-    async fn of(mut socket: TcpStream, bytes: &[u8]) -> Self {
-        socket.write_all(bytes).await.unwrap();
-        let mut answer = Vec::new();
-        let end = soon("the end", socket.read_to_end(&mut answer)).await;
-        assert!(end.is_ok() || answer.is_empty());
-        Self { bytes: answer }
-    }
+/// What the broker says to these bytes before it closes.
+async fn said(broker: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut socket = TcpStream::connect(broker).await.unwrap();
+    socket.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    let end = soon("the end", socket.read_to_end(&mut answer)).await;
+    assert!(end.is_ok() || answer.is_empty());
+    answer
 }
 
 fn hello_packet() -> Vec<u8> {
@@ -310,6 +173,8 @@ fn client_hello(minor: u8) -> Vec<u8> {
     body.extend([7; 32]);
     // No session; the suites TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA and TLS_RSA_WITH_AES_128_CBC_SHA.
     body.extend([0, 0, 4, 0xC0, 0x13, 0x00, 0x2F, 1, 0]);
+    // One extension: signature algorithms, ECDSA and RSA-PSS with SHA-256.
+    body.extend([0, 10, 0, 13, 0, 6, 0, 4, 4, 3, 8, 4]);
     let length = u8::try_from(body.len()).unwrap();
     let mut record = vec![22, 3, 1, 0, length + 4, 1, 0, 0, length];
     record.extend(body);
