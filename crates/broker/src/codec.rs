@@ -83,6 +83,8 @@ pub(crate) mod reason {
     pub(crate) const PROTOCOL_ERROR: u8 = 0x82;
     pub(crate) const UNSUPPORTED_PROTOCOL_VERSION: u8 = 0x84;
     pub(crate) const CLIENT_IDENTIFIER_NOT_VALID: u8 = 0x85;
+    pub(crate) const BAD_USER_NAME_OR_PASSWORD: u8 = 0x86;
+    pub(crate) const NOT_AUTHORIZED: u8 = 0x87;
     pub(crate) const SERVER_UNAVAILABLE: u8 = 0x88;
     pub(crate) const SERVER_SHUTTING_DOWN: u8 = 0x8B;
     pub(crate) const BAD_AUTHENTICATION_METHOD: u8 = 0x8C;
@@ -96,6 +98,7 @@ pub(crate) mod reason {
     pub(crate) const QUOTA_EXCEEDED: u8 = 0x97;
     pub(crate) const IMPLEMENTATION_SPECIFIC: u8 = 0x83;
     pub(crate) const SHARED_NOT_SUPPORTED: u8 = 0x9E;
+    pub(crate) const CONNECTION_RATE_EXCEEDED: u8 = 0x9F;
     pub(crate) const SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED: u8 = 0xA1;
 }
 
@@ -135,7 +138,7 @@ pub(crate) struct Will {
     pub(crate) delay_s: u32,
 }
 
-/// CONNECT. User name and password are read over: log-in comes later, until then only loopback.
+/// CONNECT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Connect {
     pub(crate) version: Version,
@@ -152,6 +155,18 @@ pub(crate) struct Connect {
     pub(crate) packet_max: u32,
     pub(crate) wants_enhanced_auth: bool,
     pub(crate) will: Option<Will>,
+    pub(crate) user: Option<String>,
+    pub(crate) password: Option<Password>,
+}
+
+/// A password as it came; never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Password(pub(crate) Bytes);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[password]")
+    }
 }
 
 /// Which retained messages a new subscription gets (MQTT 5.0, 3.8.3.1).

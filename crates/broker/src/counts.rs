@@ -15,12 +15,26 @@ pub struct BrokerCounts {
     pub retried: u64,
     /// Connections closed because the client broke the protocol or a limit.
     pub protocol_faults: u64,
-    /// Connections refused because there are as many as the broker takes.
+    /// Connections refused because there are as many as the broker takes, of all or of one address.
     pub refused_connections: u64,
     /// Messages not given to a subscriber that does not keep up. The intake had them all.
     pub dropped_for_slow_subscribers: u64,
     /// Messages not retained because the store of retained messages is full.
     pub not_retained: u64,
+    /// Clients refused for their log-in, client id or will.
+    pub refused_logins: u64,
+    /// TLS handshakes that failed or were not done in time.
+    pub failed_handshakes: u64,
+    /// Messages refused because their sender may not publish to the topic.
+    pub refused_publishes: u64,
+    /// Subscriptions refused because the client may not read what they match.
+    pub refused_subscriptions: u64,
+    /// Messages dropped because their client sends more than it may; acknowledged all the same.
+    pub rate_limited: u64,
+    /// Connections ended because their client id has connected again.
+    pub takeovers: u64,
+    /// Notices that the owner did not take in time.
+    pub lost_notices: u64,
 }
 
 #[derive(Debug, Default)]
@@ -51,6 +65,13 @@ pub(crate) struct Tally {
     pub(crate) refused_connections: Counter,
     pub(crate) dropped_for_slow_subscribers: Counter,
     pub(crate) not_retained: Counter,
+    pub(crate) refused_logins: Counter,
+    pub(crate) failed_handshakes: Counter,
+    pub(crate) refused_publishes: Counter,
+    pub(crate) refused_subscriptions: Counter,
+    pub(crate) rate_limited: Counter,
+    pub(crate) takeovers: Counter,
+    pub(crate) lost_notices: Counter,
 }
 
 impl Tally {
@@ -64,6 +85,13 @@ impl Tally {
             refused_connections: self.refused_connections.get(),
             dropped_for_slow_subscribers: self.dropped_for_slow_subscribers.get(),
             not_retained: self.not_retained.get(),
+            refused_logins: self.refused_logins.get(),
+            failed_handshakes: self.failed_handshakes.get(),
+            refused_publishes: self.refused_publishes.get(),
+            refused_subscriptions: self.refused_subscriptions.get(),
+            rate_limited: self.rate_limited.get(),
+            takeovers: self.takeovers.get(),
+            lost_notices: self.lost_notices.get(),
         }
     }
 }

@@ -25,6 +25,12 @@ pub(crate) enum Ending {
     /// The same client id has connected again.
     #[error("the client id has connected again")]
     TakenOver,
+    /// The client's user is gone from the users file, or changed.
+    #[error("the user is gone or changed")]
+    Revoked,
+    /// The client may not publish what it published, and there is no other way to say so.
+    #[error("the client may not publish to the topic")]
+    Forbidden,
     /// The intake could not keep a message: the client must send it again.
     #[error("the intake could not keep a message")]
     NotKept,
@@ -50,6 +56,7 @@ impl Ending {
             Self::Silent => Some(reason::KEEP_ALIVE_TIMEOUT),
             Self::Fault(fault) => Some(fault.reason()),
             Self::TakenOver => Some(reason::SESSION_TAKEN_OVER),
+            Self::Revoked | Self::Forbidden => Some(reason::NOT_AUTHORIZED),
             Self::NotKept => Some(reason::IMPLEMENTATION_SPECIFIC),
             Self::IntakeGone | Self::Stopped => Some(reason::SERVER_SHUTTING_DOWN),
         }
@@ -60,12 +67,13 @@ impl Ending {
     pub(crate) fn publishes_will(&self) -> bool {
         match self {
             Self::Left { with_will } => *with_will,
-            Self::Stopped | Self::IntakeGone => false,
+            Self::Stopped | Self::IntakeGone | Self::Revoked => false,
             Self::Closed
             | Self::Lost(_)
             | Self::Silent
             | Self::Fault(_)
             | Self::TakenOver
+            | Self::Forbidden
             | Self::NotKept => true,
         }
     }

@@ -13,9 +13,12 @@ use tokio::sync::oneshot;
 
 use crate::codec::{Message, Publish, Subscription, reason};
 use crate::counts::Tally;
+use crate::notice::{Notice, Notices};
 use crate::publisher::Reach;
 use crate::session::{Offer, Session, wants_retained};
+use crate::takeovers::Takeovers;
 use crate::topic;
+use crate::users::User;
 
 /// How long a session outlives its connection: one hour, whatever longer time the client asks for.
 pub(crate) const SESSION_EXPIRY_S_MAX: u32 = 3_600;
@@ -32,6 +35,7 @@ pub(crate) struct Exchange {
     state: Mutex<State>,
     has_subscribers: AtomicBool,
     tally: Arc<Tally>,
+    notices: Arc<Notices>,
 }
 
 #[derive(Debug, Default)]
@@ -40,6 +44,15 @@ struct State {
     subscribers: BTreeMap<Arc<str>, Arc<Session>>,
     retained: BTreeMap<String, Arc<Message>>,
     retained_bytes: usize,
+    takeovers: Takeovers,
+}
+
+/// A client that asks for its session.
+pub(crate) struct Hello {
+    pub(crate) client_id: Arc<str>,
+    pub(crate) user: Option<Arc<User>>,
+    pub(crate) clean_start: bool,
+    pub(crate) expiry: Duration,
 }
 
 /// A session in the hands of a connection.
@@ -52,11 +65,12 @@ pub(crate) struct Attached {
 }
 
 impl Exchange {
-    pub(crate) fn new(tally: Arc<Tally>) -> Self {
+    pub(crate) fn new(tally: Arc<Tally>, notices: Arc<Notices>) -> Self {
         Self {
             state: Mutex::new(State::default()),
             has_subscribers: AtomicBool::new(false),
             tally,
+            notices,
         }
     }
 
@@ -65,17 +79,22 @@ impl Exchange {
     }
 
     /// Gives a client its session, new if it asks so or has none. None if there are too many.
-    pub(crate) fn attach(
-        &self,
-        client_id: &Arc<str>,
-        connection: u64,
-        clean_start: bool,
-        expiry: Duration,
-    ) -> Option<Attached> {
+    pub(crate) fn attach(&self, hello: Hello, connection: u64) -> Option<Attached> {
+        let Hello {
+            client_id,
+            user,
+            clean_start,
+            expiry,
+        } = hello;
         let mut state = self.state();
-        let known = state.sessions.get(client_id).cloned();
+        let known = state.sessions.get(&client_id).cloned();
+        if known.as_ref().is_some_and(|session| session.is_owned()) {
+            self.note_takeover(&mut state, &client_id);
+        }
         let kept = known.filter(|session| {
-            let is_kept = !clean_start && !session.is_expired(Instant::now());
+            // What a user subscribed to with other rights is not another's, nor its own any more.
+            let is_same = session.user == user;
+            let is_kept = is_same && !clean_start && !session.is_expired(Instant::now());
             if !is_kept {
                 session.evict();
             }
@@ -85,14 +104,14 @@ impl Exchange {
         let session = if let Some(session) = kept {
             session
         } else {
-            if state.sessions.len() >= SESSIONS_MAX && !state.sessions.contains_key(client_id) {
+            if state.sessions.len() >= SESSIONS_MAX && !state.sessions.contains_key(&client_id) {
                 return None;
             }
-            let session = Arc::new(Session::new(Arc::clone(client_id)));
+            let session = Arc::new(Session::new(Arc::clone(&client_id), user));
             state
                 .sessions
-                .insert(Arc::clone(client_id), Arc::clone(&session));
-            state.subscribers.remove(client_id);
+                .insert(Arc::clone(&client_id), Arc::clone(&session));
+            state.subscribers.remove(&client_id);
             self.note_subscribers(&state);
             session
         };
@@ -102,6 +121,15 @@ impl Exchange {
             session_present,
             taken_over,
         })
+    }
+
+    fn note_takeover(&self, state: &mut State, client_id: &Arc<str>) {
+        self.tally.takeovers.add();
+        if state.takeovers.note(client_id, tokio::time::Instant::now()) {
+            tracing::warn!(client = %client_id, "a client id is taken over again and again");
+            let client_id = Arc::clone(client_id);
+            self.notices.say(Notice::DuplicateClientId { client_id });
+        }
     }
 
     /// Ends a connection's hold on its session, and the session with it if it is not to be kept.
@@ -222,6 +250,11 @@ impl Exchange {
         }
         if !topic::is_filter(&subscription.filter) {
             return reason::TOPIC_FILTER_INVALID;
+        }
+        let user = session.user.as_ref();
+        if user.is_some_and(|user| !user.may_subscribe(&subscription.filter)) {
+            self.tally.refused_subscriptions.add();
+            return reason::NOT_AUTHORIZED;
         }
         let (filter, qos) = (subscription.filter.clone(), subscription.qos);
         let handling = subscription.retain_handling;

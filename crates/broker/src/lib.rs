@@ -18,28 +18,48 @@
 //! socket ◄───────────── writer ◄────────────────┘      exchange ─► other clients' writers
 //! ```
 //!
-//! What it is not: a broker for an open network. It has no log-in and no TLS, and therefore listens
-//! on loopback addresses only. It keeps sessions and retained messages in memory. Topic aliases,
-//! subscription identifiers and shared subscriptions are not offered, and MQTT 5 clients are told
-//! so; a message's expiry is passed on but not applied.
+//! Without [`Users`] it listens on loopback addresses only; with them each user has the rights of its
+//! role, and a network is listened on with [`Tls`] (`crates/decisions/0013-who-may-speak-to-the-broker.md`).
+//!
+//! What it is not: a broker that remembers. It keeps sessions and retained messages in memory. Topic
+//! aliases, subscription identifiers and shared subscriptions are not offered, and MQTT 5 clients are
+//! told so; a message's expiry is passed on but not applied.
 
+mod access;
+mod certificate;
 mod codec;
 mod connection;
 mod counts;
 mod ending;
 mod exchange;
+mod greeting;
+mod guard;
 mod listener;
+mod notice;
+mod password;
 mod publisher;
+mod rate;
 mod reader;
 mod receiver;
 mod session;
+mod shared;
+mod socket;
+mod takeovers;
+mod tls;
 mod topic;
+mod users;
 mod writer;
 
+pub use access::Access;
 pub use counts::BrokerCounts;
 pub use huitian_mqtt::{Delivery, Qos, Verdict};
 pub use listener::{Broker, BrokerConfig, BrokerError};
+pub use notice::Notice;
+pub use password::{PasswordError, PasswordHash, draw_token};
 pub use publisher::{PublishError, Publisher, Reach};
+pub use rate::{RateLimit, RateLimited};
+pub use tls::{Tls, TlsError};
+pub use users::{LineFault, Users, UsersError};
 
 /// Largest packet a client may send, bytes: 1 MiB (the intake refuses payloads above 16 KiB itself,
 /// so that it can count them). A larger one ends the connection.

@@ -11,21 +11,36 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use huitian_mqtt::{Delivery, Qos, Verdict};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Instant;
 
-use crate::codec::{self, AckKind, Inbound, Message, Publish, Subscription, reason};
-use crate::connection::Shared;
+use crate::codec::{self, AckKind, Inbound, Message, Publish, Subscription, Version, reason};
 use crate::ending::Ending;
+use crate::notice::Notice;
+use crate::rate::Bucket;
 use crate::receiver::{Received, Receiver};
 use crate::session::{Peer, Session};
+use crate::shared::Shared;
 
 /// Acknowledgements owed to one client: at 5 ms for a commit, 4,096 allow 800 k msg/s. An MQTT 5
 /// client is told the same number as its Receive Maximum.
 pub(crate) const IN_FLIGHT_MAX: u16 = 4_096;
 
-/// An acknowledgement that waits for the disk.
+/// What an acknowledgement says of its message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It went to the intake, whose answer decides.
+    HandedOver,
+    /// Its client sends more than it may: dropped, and never wanted again.
+    RateLimited,
+    /// Its client may not publish it: refused. Only MQTT 5 clients can be told.
+    Forbidden,
+}
+
+/// An acknowledgement that waits for the disk, or for its turn.
 pub(crate) struct Owed {
     pub(crate) kind: AckKind,
     pub(crate) id: u16,
+    pub(crate) fate: Fate,
     pub(crate) verdict: oneshot::Receiver<Verdict>,
     /// For subscribers, once it is durable; none if nobody wants it.
     pub(crate) message: Option<Arc<Message>>,
@@ -40,6 +55,8 @@ pub(crate) struct Reader {
     pub(crate) peer: Peer,
     /// One and a half keep-alives; none if the client set no limit.
     pub(crate) idle_max: Option<Duration>,
+    /// What holds its messages back; none if nothing does.
+    pub(crate) bucket: Option<Arc<Bucket>>,
     pub(crate) owed: mpsc::Sender<Owed>,
     pub(crate) replies: mpsc::Sender<Bytes>,
 }
@@ -86,7 +103,7 @@ impl Reader {
             } => {
                 if let Some(seconds) = session_expiry_s {
                     self.session
-                        .set_expiry(connection, crate::connection::expiry(seconds));
+                        .set_expiry(connection, crate::shared::expiry(seconds));
                 }
                 let with_will = reason == reason::DISCONNECT_WITH_WILL;
                 Err(Ending::Left { with_will })
@@ -104,23 +121,13 @@ impl Reader {
         if qos == Qos::ExactlyOnce && self.session.has_received(id) {
             return self.acknowledge(AckKind::Pubrec, id, reason::SUCCESS).await;
         }
+        let fate = self.judge(&publish.topic)?;
         let kind = match qos {
-            Qos::AtMostOnce => None,
-            Qos::AtLeastOnce => Some(AckKind::Puback),
-            Qos::ExactlyOnce => Some(AckKind::Pubrec),
-        };
-        let message = self
-            .shared
-            .exchange
-            .message_for_others(&publish, &self.session.client_id);
-        let Some(kind) = kind else {
-            self.shared
-                .deliver(publish, &self.session.client_id, self.peer.connection)
-                .await?;
-            if let Some(message) = message {
-                self.shared.exchange.route(&message);
+            Qos::AtMostOnce => {
+                return self.on_unacknowledged(publish, fate).await;
             }
-            return Ok(());
+            Qos::AtLeastOnce => AckKind::Puback,
+            Qos::ExactlyOnce => AckKind::Pubrec,
         };
         // Room for the acknowledgement first: nothing may be handed over that nobody will answer.
         let room = self
@@ -130,17 +137,62 @@ impl Reader {
             .await
             .map_err(|_closed| Ending::Stopped)?;
         let client_id = &self.session.client_id;
-        let verdict = self
-            .shared
-            .deliver(publish, client_id, self.peer.connection)
-            .await?;
+        let (verdict, message) = if fate == Fate::HandedOver {
+            let exchange = &self.shared.exchange;
+            let message = exchange.message_for_others(&publish, client_id);
+            let connection = self.peer.connection;
+            let verdict = self.shared.deliver(publish, client_id, connection).await?;
+            (verdict, message)
+        } else {
+            (decided(), None)
+        };
         room.send(Owed {
             kind,
             id,
+            fate,
             verdict,
             message,
             _claim: claim,
         });
+        Ok(())
+    }
+
+    /// What becomes of a message to this topic.
+    ///
+    /// # Errors
+    /// The client may not publish it and cannot be told so by an acknowledgement: MQTT 3.1.1 has no
+    /// words for it, and a false PUBACK would be worse than the end of the connection.
+    fn judge(&self, topic: &str) -> Result<Fate, Ending> {
+        let user = self.session.user.as_ref();
+        if user.is_some_and(|user| !user.may_publish(topic)) {
+            self.shared.tally.refused_publishes.add();
+            return match self.peer.version {
+                Version::V311 => Err(Ending::Forbidden),
+                Version::V5 => Ok(Fate::Forbidden),
+            };
+        }
+        let client_id = &self.session.client_id;
+        if self.shared.may_pass(self.bucket.as_ref(), client_id) {
+            Ok(Fate::HandedOver)
+        } else {
+            Ok(Fate::RateLimited)
+        }
+    }
+
+    async fn on_unacknowledged(&self, publish: Publish, fate: Fate) -> Result<(), Ending> {
+        match fate {
+            Fate::HandedOver => {}
+            Fate::RateLimited => return Ok(()),
+            Fate::Forbidden => return Err(Ending::Forbidden),
+        }
+        let client_id = &self.session.client_id;
+        let exchange = &self.shared.exchange;
+        let message = exchange.message_for_others(&publish, client_id);
+        let connection = self.peer.connection;
+        self.shared.deliver(publish, client_id, connection).await?;
+        if let Some(message) = message {
+            exchange.route(&message);
+        }
         Ok(())
     }
 
@@ -186,6 +238,14 @@ impl Reader {
     }
 }
 
+/// The answer for a message that the intake is not asked about.
+fn decided() -> oneshot::Receiver<Verdict> {
+    let (done, verdict) = oneshot::channel();
+    // The other end is in hand, so that it is taken.
+    let _is_taken = done.send(Verdict::Durable).is_ok();
+    verdict
+}
+
 fn found(is_known: bool) -> u8 {
     if is_known {
         reason::SUCCESS
@@ -195,6 +255,20 @@ fn found(is_known: bool) -> u8 {
 }
 
 impl Shared {
+    /// Takes a message out of its client's bucket. False if it is to be dropped; it is counted.
+    pub(crate) fn may_pass(&self, bucket: Option<&Arc<Bucket>>, client_id: &Arc<str>) -> bool {
+        if bucket.is_none_or(|bucket| bucket.take(Instant::now())) {
+            return true;
+        }
+        self.tally.rate_limited.add();
+        if self.rates.note_limited(client_id) {
+            tracing::warn!(client = %client_id, "a client sends more than it may");
+            let client_id = Arc::clone(client_id);
+            self.notices.say(Notice::RateLimited { client_id });
+        }
+        false
+    }
+
     /// Hands a message to the intake; its answer comes through the receiver.
     ///
     /// # Errors

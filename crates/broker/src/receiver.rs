@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::PACKET_BYTES_MAX;
 use crate::codec::{Header, split_header};
 use crate::ending::Ending;
+use crate::socket::Incoming;
 
 /// One read of a quiet client: some forty messages of 100 bytes. 10,000 clients: 40 MiB.
 const READ_BYTES_QUIET: usize = 4 << 10;
@@ -38,7 +38,7 @@ pub(crate) struct Received {
 }
 
 pub(crate) struct Receiver {
-    socket: OwnedReadHalf,
+    socket: Incoming,
     buffer: BytesMut,
     last_read_bytes: usize,
     large: Arc<Semaphore>,
@@ -46,7 +46,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub(crate) fn new(socket: OwnedReadHalf, large: Arc<Semaphore>) -> Self {
+    pub(crate) fn new(socket: Incoming, large: Arc<Semaphore>) -> Self {
         Self {
             socket,
             buffer: BytesMut::new(),

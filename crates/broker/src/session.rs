@@ -17,6 +17,7 @@ use crate::codec::{
     self, AckKind, Message, Outgoing, RetainHandling, Subscription, Version, reason,
 };
 use crate::topic;
+use crate::users::User;
 
 /// Messages waiting for one subscriber. An operator's `mosquitto_sub` that stands still for a
 /// second at 1,000 msg/s loses nothing; the next message above it is dropped and counted.
@@ -34,6 +35,8 @@ const RECEIVED_MAX: usize = 65_535;
 #[derive(Debug)]
 pub(crate) struct Session {
     pub(crate) client_id: Arc<str>,
+    /// Whose it is; none where access is open.
+    pub(crate) user: Option<Arc<User>>,
     /// Woken when there is something to send.
     pub(crate) wake: Notify,
     state: Mutex<State>,
@@ -89,9 +92,10 @@ pub(crate) struct Peer {
 }
 
 impl Session {
-    pub(crate) fn new(client_id: Arc<str>) -> Self {
+    pub(crate) fn new(client_id: Arc<str>, user: Option<Arc<User>>) -> Self {
         Self {
             client_id,
+            user,
             wake: Notify::new(),
             state: Mutex::new(State {
                 owner: 0,
@@ -124,10 +128,8 @@ impl Session {
         state.owner = connection;
         state.expiry = expiry;
         state.left_at = None;
-        if let Some(earlier) = state.close_owner.replace(close) {
-            // An earlier owner that is gone already needs no telling.
-            let _was_told = earlier.send(()).is_ok();
-        }
+        // Dropping its end tells an earlier owner.
+        state.close_owner = Some(close);
         closed
     }
 
@@ -144,10 +146,7 @@ impl Session {
 
     /// Tells the owning connection, if there is one, to close.
     pub(crate) fn evict(&self) {
-        if let Some(owner) = self.state().close_owner.take() {
-            // An owner that is gone already needs no telling.
-            let _was_told = owner.send(()).is_ok();
-        }
+        self.state().close_owner = None;
     }
 
     pub(crate) fn set_expiry(&self, connection: u64, expiry: Duration) {

@@ -39,5 +39,25 @@ pub(crate) fn matches(filter: &str, topic: &str) -> bool {
     levels.next().is_none()
 }
 
+/// True if every topic that `wanted` matches is matched by `allowed`; both must be well formed.
+pub(crate) fn covers(allowed: &str, wanted: &str) -> bool {
+    // Wildcards do not reach topics that begin with $.
+    if wanted.starts_with('$') && allowed.starts_with(['+', '#']) {
+        return false;
+    }
+    let mut levels = wanted.split('/');
+    for permitted in allowed.split('/') {
+        if permitted == "#" {
+            return true;
+        }
+        match levels.next() {
+            Some("#") | None => return false,
+            Some(level) if permitted == "+" || permitted == level => {}
+            Some(_) => return false,
+        }
+    }
+    levels.next().is_none()
+}
+
 #[cfg(test)]
 mod tests;

@@ -10,15 +10,15 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use huitian_mqtt::Verdict;
 use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::codec::{self, AckKind, reason};
-use crate::connection::Shared;
 use crate::ending::Ending;
-use crate::reader::Owed;
+use crate::reader::{Fate, Owed};
 use crate::session::{Peer, Session};
+use crate::shared::Shared;
+use crate::socket::Outbound;
 
 /// One write: the size of a socket's default send buffer, some 16,000 acknowledgements.
 const WRITE_BYTES_MAX: usize = 64 << 10;
@@ -31,7 +31,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(5);
 const STOP_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) struct Writer {
-    pub(crate) socket: OwnedWriteHalf,
+    pub(crate) socket: Outbound,
     pub(crate) shared: Arc<Shared>,
     pub(crate) session: Arc<Session>,
     pub(crate) peer: Peer,
@@ -132,19 +132,24 @@ impl Writer {
             Verdict::Durable => {}
         }
         note_durable(&self.shared, &self.session, owed);
-        self.shared.tally.acknowledged.add();
-        codec::ack(
-            &mut self.out,
-            owed.kind,
-            owed.id,
-            reason::SUCCESS,
-            self.peer.version,
-        );
+        let reason = match owed.fate {
+            Fate::HandedOver => {
+                self.shared.tally.acknowledged.add();
+                reason::SUCCESS
+            }
+            Fate::RateLimited => reason::SUCCESS,
+            Fate::Forbidden => reason::NOT_AUTHORIZED,
+        };
+        let version = self.peer.version;
+        codec::ack(&mut self.out, owed.kind, owed.id, reason, version);
         Ok(())
     }
 
     async fn flush(&mut self) -> Result<(), Ending> {
-        let writing = self.socket.write_all_buf(&mut self.out);
+        let writing = async {
+            self.socket.write_all_buf(&mut self.out).await?;
+            self.socket.flush().await
+        };
         match timeout(WRITE_STALL_MAX, writing).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(Ending::Lost(error)),
@@ -185,7 +190,8 @@ fn note_durable(shared: &Shared, session: &Session, owed: &Owed) {
     if let Some(message) = &owed.message {
         shared.exchange.route(message);
     }
-    if owed.kind == AckKind::Pubrec {
+    // A refused message is over with its PUBREC (MQTT 5.0, 4.3.3): its id is free again.
+    if owed.kind == AckKind::Pubrec && owed.fate != Fate::Forbidden {
         session.remember_received(owed.id);
     }
 }

@@ -5,7 +5,9 @@ use huitian_mqtt::Qos;
 
 use super::properties::{self, Property, id};
 use super::wire::Body;
-use super::{Connect, Fault, Inbound, Publish, RetainHandling, Subscription, Version, Will};
+use super::{
+    Connect, Fault, Inbound, Password, Publish, RetainHandling, Subscription, Version, Will,
+};
 
 /// Properties a message may carry; all are passed on to subscribers.
 const MESSAGE: [u32; 6] = [
@@ -196,13 +198,15 @@ fn connect(body: &mut Body) -> Result<Connect, Fault> {
         packet_max: u32::MAX,
         wants_enhanced_auth: false,
         will: None,
+        user: None,
+        password: None,
     };
     if version == Version::V5 {
         connect_properties(body, &mut connect)?;
     }
     connect.client_id = body.string()?;
     connect.will = will(flags, body, version)?;
-    credentials(flags, body, version)?;
+    credentials(flags, body, &mut connect)?;
     Ok(connect)
 }
 
@@ -267,16 +271,16 @@ fn will(flags: u8, body: &mut Body, version: Version) -> Result<Option<Will>, Fa
     }))
 }
 
-fn credentials(flags: u8, body: &mut Body, version: Version) -> Result<(), Fault> {
+fn credentials(flags: u8, body: &mut Body, connect: &mut Connect) -> Result<(), Fault> {
     let (user, password) = (flags & 0x80 != 0, flags & 0x40 != 0);
-    if password && !user && version == Version::V311 {
+    if password && !user && connect.version == Version::V311 {
         return Err(Fault::Malformed("password without a user name"));
     }
     if user {
-        body.text()?;
+        connect.user = Some(body.string()?);
     }
     if password {
-        body.binary()?;
+        connect.password = Some(Password(body.binary()?));
     }
     Ok(())
 }

@@ -67,6 +67,8 @@ fn return_code(reason: u8) -> u8 {
     match reason {
         reason::UNSUPPORTED_PROTOCOL_VERSION => 1,
         reason::CLIENT_IDENTIFIER_NOT_VALID => 2,
+        reason::BAD_USER_NAME_OR_PASSWORD => 4,
+        reason::NOT_AUTHORIZED => 5,
         _ => 3,
     }
 }

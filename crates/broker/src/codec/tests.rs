@@ -97,6 +97,49 @@ proptest! {
     }
 
     #[test]
+    fn a_connect_gives_the_credentials_it_was_made_with(
+        user in proptest::option::of("[^\u{0}]{0,70}"),
+        password in proptest::option::of(proptest::collection::vec(any::<u8>(), 0..70)),
+        cut in 0..40_usize,
+        version in versions(),
+    ) {
+        let level = if version == Version::V5 { 5 } else { 4 };
+        let flags = u8::from(user.is_some()) << 7 | u8::from(password.is_some()) << 6 | 2;
+        let mut body = b"\x00\x04MQTT".to_vec();
+        body.extend([level, flags, 0, 60]);
+        if level == 5 {
+            body.push(0);
+        }
+        body.extend(b"\x00\x02id");
+        let fixed = body.len();
+        let texts = [user.as_ref().map(String::as_bytes), password.as_deref()];
+        for text in texts.into_iter().flatten() {
+            body.extend(u16::try_from(text.len()).unwrap().to_be_bytes());
+            body.extend(text);
+        }
+        let decoded = decode(0x10, body.clone().into(), Version::V311);
+        if user.is_none() && password.is_some() && level == 4 {
+            prop_assert_eq!(decoded, Err(Fault::Malformed("password without a user name")));
+        } else {
+            let Ok(Inbound::Connect(connect)) = decoded else {
+                panic!("{decoded:?}");
+            };
+            let said = format!("{connect:?}");
+            prop_assert_eq!(connect.user, user);
+            prop_assert_eq!(connect.password.is_some(), password.is_some());
+            if let (Some(found), Some(password)) = (connect.password, password) {
+                prop_assert_eq!(&found.0[..], &password[..]);
+                prop_assert!(said.contains("[password]"));
+            }
+            // Cut anywhere among the credentials it is no CONNECT.
+            if body.len() > fixed {
+                body.truncate(body.len() - 1 - cut % (body.len() - fixed));
+                prop_assert!(decode(0x10, body.into(), Version::V311).is_err());
+            }
+        }
+    }
+
+    #[test]
     fn what_is_written_to_a_subscriber_reads_back_the_same(
         topic in "[a-z0-9/\u{4e00}-\u{4e10}]{1,40}",
         // On both sides of the lengths where the remaining length grows by a byte.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use huitian_broker::{Broker, BrokerConfig, Delivery, Verdict};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -46,6 +46,7 @@ pub async fn next(deliveries: &mut mpsc::Receiver<Delivery>) -> Delivery {
 }
 
 /// How to say CONNECT.
+#[derive(Clone, Copy)]
 pub struct Hello {
     pub level: u8,
     pub client_id: &'static str,
@@ -53,6 +54,8 @@ pub struct Hello {
     pub keep_alive_s: u16,
     pub will: Option<(&'static str, &'static [u8])>,
     pub properties: &'static [u8],
+    pub user: Option<&'static str>,
+    pub password: Option<&'static str>,
 }
 
 impl Hello {
@@ -64,6 +67,8 @@ impl Hello {
             keep_alive_s: 0,
             will: None,
             properties: &[],
+            user: None,
+            password: None,
         }
     }
 
@@ -76,8 +81,11 @@ impl Hello {
 
     fn packet(&self) -> Vec<u8> {
         let mut body = b"\x00\x04MQTT".to_vec();
-        let will_flag = if self.will.is_some() { 4 } else { 0 };
-        body.extend([self.level, u8::from(self.clean) << 1 | will_flag]);
+        let flags = u8::from(self.will.is_some()) << 2
+            | u8::from(self.clean) << 1
+            | u8::from(self.password.is_some()) << 6
+            | u8::from(self.user.is_some()) << 7;
+        body.extend([self.level, flags]);
         body.extend(self.keep_alive_s.to_be_bytes());
         if self.level == 5 {
             body.push(u8::try_from(self.properties.len()).unwrap());
@@ -90,6 +98,9 @@ impl Hello {
             }
             text(&mut body, topic.as_bytes());
             text(&mut body, payload);
+        }
+        for credential in [self.user, self.password].into_iter().flatten() {
+            text(&mut body, credential.as_bytes());
         }
         packet(0x10, &body)
     }
@@ -145,21 +156,43 @@ pub const PUBCOMP: u8 = 0x70;
 pub struct Client {
     pub level: u8,
     pub session_present: bool,
-    socket: TcpStream,
+    socket: Box<dyn Stream>,
 }
+
+pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 impl Client {
     pub async fn hello(broker: SocketAddr, hello: &Hello) -> Self {
+        let socket = TcpStream::connect(broker).await.unwrap();
+        Self::over(socket, hello).await.expect("refused")
+    }
+
+    /// Says hello on a connection that stands. The code of CONNACK if refused, 0 if there is none.
+    pub async fn over(socket: impl Stream + 'static, hello: &Hello) -> Result<Self, u8> {
         let mut client = Self {
             level: hello.level,
             session_present: false,
-            socket: TcpStream::connect(broker).await.unwrap(),
+            socket: Box::new(socket),
         };
-        client.send(&hello.packet()).await;
-        let (first, body) = client.receive().await.expect("no CONNACK");
-        assert_eq!((first, body[1]), (0x20, 0), "refused: {body:?}");
+        if !client.send_in_vain(&hello.packet()).await {
+            return Err(0);
+        }
+        let (first, body) = client.receive().await.ok_or(0)?;
+        assert_eq!(first, 0x20, "no CONNACK");
+        if body[1] != 0 {
+            assert!(client.is_closed().await);
+            return Err(body[1]);
+        }
         client.session_present = body[0] == 1;
-        client
+        Ok(client)
+    }
+
+    /// The code with which CONNACK refuses.
+    pub async fn refused(broker: SocketAddr, hello: &Hello) -> u8 {
+        let socket = TcpStream::connect(broker).await.unwrap();
+        let refused = Self::over(socket, hello).await;
+        refused.err().expect("let in")
     }
 
     /// A connection that has said nothing yet.
@@ -167,17 +200,17 @@ impl Client {
         Self {
             level: 4,
             session_present: false,
-            socket: TcpStream::connect(broker).await.unwrap(),
+            socket: Box::new(TcpStream::connect(broker).await.unwrap()),
         }
     }
 
     pub async fn send(&mut self, bytes: &[u8]) {
-        self.socket.write_all(bytes).await.unwrap();
+        assert!(self.send_in_vain(bytes).await, "the connection is gone");
     }
 
     /// Sends what the broker may refuse to read to its end.
     pub async fn send_in_vain(&mut self, bytes: &[u8]) -> bool {
-        self.socket.write_all(bytes).await.is_ok()
+        self.socket.write_all(bytes).await.is_ok() && self.socket.flush().await.is_ok()
     }
 
     pub async fn publish(&mut self, flags: u8, id: u16, topic: &str, payload: &[u8]) {
@@ -270,7 +303,7 @@ pub async fn acknowledge_at_once(listener: tokio::net::TcpListener, inbox: mpsc:
     let mut peer = Client {
         level: 4,
         session_present: false,
-        socket,
+        socket: Box::new(socket),
     };
     while let Some((first, body)) = peer.receive().await {
         match first & 0xF0 {
