@@ -77,6 +77,11 @@ impl Guard {
         }
     }
 
+    /// Whether the CONNACK has begun to come.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
     /// Takes what came and adds to `out` what the library may see.
     pub(crate) fn pass(&mut self, mut input: &[u8], out: &mut Vec<u8>) -> Result<(), Malformed> {
         while !input.is_empty() {

@@ -162,6 +162,8 @@ impl Carrier {
             let bytes = match broker.read(&mut taken).await {
                 Ok(0) => return,
                 Ok(count) => taken.get(..count).unwrap_or_default(),
+                // A plain port that just hangs up has said all it has to say.
+                Err(_) if self.config.tls.is_none() && !self.guard.has_begun() => return,
                 Err(error) => return self.note(self.explain(&error)),
             };
             passed.clear();

@@ -1,6 +1,12 @@
 //! The session against a scripted broker that misbehaves, and against a real mosquitto.
 
 #[cfg(test)]
+#[path = "session/certificates.rs"]
+mod certificates;
+#[cfg(test)]
+#[path = "session/encrypted.rs"]
+mod encrypted;
+#[cfg(test)]
 #[path = "session/hostile.rs"]
 mod hostile;
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! A real mosquitto between the publisher and us.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 
-use huitian_mqtt::{Delivery, Protocol, Session, SessionConfig, Verdict};
+use huitian_mqtt::{Delivery, Fate, Protocol, PublishError, Qos, Session, SessionConfig, Verdict};
 use tokio::sync::mpsc;
 
 use super::programs::{Running, find, free_port, run};
-use super::support::{BOTH, begin, next, until};
+use super::support::{BOTH, begin, next, soon, until};
 
 struct Mosquitto {
     program: PathBuf,
@@ -48,6 +50,14 @@ impl Mosquitto {
 
     fn kill(&mut self) {
         self.running = None;
+    }
+
+    /// Deletes all that it has kept.
+    fn wipe(&self) {
+        let store = self.folder.path().join("mosquitto.db");
+        if store.exists() {
+            std::fs::remove_file(store).unwrap();
+        }
     }
 
     fn session(&self, protocol: Protocol) -> (Session, mpsc::Receiver<Delivery>) {
@@ -172,10 +182,7 @@ async fn the_session_comes_back_after_the_broker_was_killed_and_its_store_wiped(
         let unanswered = next(&mut deliveries).await;
         mosquitto.kill();
         until(&mut status, |status| !status.connected).await;
-        let store = mosquitto.folder.path().join("mosquitto.db");
-        if store.exists() {
-            std::fs::remove_file(store).unwrap();
-        }
+        mosquitto.wipe();
         mosquitto.run();
         let back = until(&mut status, |status| status.connected).await;
         assert_eq!(back.reconnects, 1);
@@ -201,4 +208,118 @@ async fn old_messages_sent_on_subscribing_are_marked_retained() {
     old.answer(Verdict::Durable);
     mosquitto.publish(&["-q", "1", "-r", "-m", "new"]);
     assert!(!next(&mut deliveries).await.retain);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mqtt_5_subscribes_without_being_sent_old_messages() {
+    let Some(mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    mosquitto.publish(&["-q", "1", "-r", "-m", "old"]);
+    let (session, mut deliveries) = mosquitto.session(Protocol::V5);
+    until(&mut session.status(), |status| status.connected).await;
+    mosquitto.publish(&["-q", "1", "-r", "-m", "new"]);
+    let first = next(&mut deliveries).await;
+    assert_eq!((&first.payload[..], first.retain), (&b"new"[..], false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_share_get_each_message_once_between_them() {
+    let Some(mosquitto) = Mosquitto::start() else {
+        return;
+    };
+    for protocol in BOTH {
+        let shared = || {
+            begin(SessionConfig {
+                protocol,
+                share_group: Some("hubs".to_owned()),
+                ..SessionConfig::new("127.0.0.1", mosquitto.port, "hub", &["huitian/#"])
+            })
+        };
+        let ((one, mut to_one), (two, mut to_two)) = (shared(), shared());
+        for session in [&one, &two] {
+            until(&mut session.status(), |status| status.connected).await;
+        }
+        let publisher = one.publisher();
+        let mut counts = [0; 2];
+        for number in 0..20_u8 {
+            let payload = vec![number].into();
+            let token = publisher.publish("huitian/x", payload, Qos::AtLeastOnce);
+            drop(token.await.unwrap());
+            let (delivery, who) = tokio::select! {
+                delivery = next(&mut to_one) => (delivery, 0),
+                delivery = next(&mut to_two) => (delivery, 1),
+            };
+            assert_eq!(delivery.payload, [number][..]);
+            counts[who] += 1;
+            delivery.answer(Verdict::Durable);
+        }
+        assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+        one.stop().await;
+        two.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_killed_and_wiped_while_we_publish_leaves_nothing_unknown_unreported() {
+    const READINGS: u32 = 3_000;
+    for protocol in BOTH {
+        let Some(mut mosquitto) = Mosquitto::start() else {
+            return;
+        };
+        let (session, mut deliveries) = mosquitto.session(protocol);
+        let (publisher, mut status) = (session.publisher(), session.status());
+        // What comes back counts as durable; what does not is published again, as an edge does.
+        let back = Arc::new(Mutex::new(BTreeSet::new()));
+        let seen = Arc::clone(&back);
+        let taking = tokio::spawn(async move {
+            while let Some(delivery) = deliveries.recv().await {
+                let number = <[u8; 4]>::try_from(&delivery.payload[..]).unwrap();
+                seen.lock().unwrap().insert(u32::from_be_bytes(number));
+                delivery.answer(Verdict::Durable);
+            }
+        });
+        let mut fates = [0_usize; 2];
+        for round in 0.. {
+            until(&mut status, |status| status.connected).await;
+            let missing: Vec<u32> = {
+                let back = back.lock().unwrap();
+                (0..READINGS)
+                    .filter(|number| !back.contains(number))
+                    .collect()
+            };
+            if missing.is_empty() {
+                break;
+            }
+            assert!(round < 20, "{} are still missing", missing.len());
+            let mut tokens = Vec::new();
+            for number in missing {
+                let payload = number.to_be_bytes().to_vec().into();
+                match publisher
+                    .publish("huitian/up", payload, Qos::AtLeastOnce)
+                    .await
+                {
+                    Ok(token) => tokens.push(token),
+                    Err(error) => {
+                        assert_eq!(error, PublishError::NotConnected);
+                        break;
+                    }
+                }
+                if tokens.len() == 1_000 && round < 3 {
+                    mosquitto.kill();
+                    mosquitto.wipe();
+                    mosquitto.run();
+                }
+            }
+            for token in tokens {
+                let fate = soon("a fate", token.fate()).await;
+                fates[usize::from(fate == Fate::Lost)] += 1;
+            }
+        }
+        let [taken, lost] = fates;
+        assert!(lost > 0 && taken > 0, "{taken} taken, {lost} lost");
+        assert!(status.borrow().reconnects >= 3);
+        session.stop().await;
+        taking.await.unwrap();
+    }
 }
