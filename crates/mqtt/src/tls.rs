@@ -51,10 +51,17 @@ pub(crate) async fn wrap(
     let server = ServerName::try_from(name.to_owned())
         .map_err(|error| TlsError::Name(name.to_owned(), error))?;
     let connector = TlsConnector::from(Arc::new(settings(config)?));
-    connector
-        .connect(server, socket)
-        .await
-        .map_err(|error| TlsError::Handshake(explain(&error, config, name)))
+    connector.connect(server, socket).await.map_err(|error| {
+        let is_cut = matches!(
+            error.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+        );
+        TlsError::Handshake(if is_cut {
+            "the broker cut the TLS handshake off: perhaps the port does not speak TLS".to_owned()
+        } else {
+            explain(&error, config, name)
+        })
+    })
 }
 
 /// Reads the files anew, so that a renewed certificate is used from the next connection on.
@@ -129,11 +136,6 @@ pub(crate) fn explain(error: &io::Error, config: &TlsConfig, name: &str) -> Stri
             format!("the broker offers no TLS that we accept, 1.2 or above: {why:?}")
         }
         Some(other) => format!("TLS failed: {other}"),
-        None if error.kind() == io::ErrorKind::UnexpectedEof => {
-            "the broker closed the connection during the TLS handshake: \
-             perhaps the port does not speak TLS"
-                .to_owned()
-        }
         None => format!("TLS failed: {error}"),
     }
 }
