@@ -3,34 +3,32 @@
 //! Each connection gets a client of its own from the library and throws it away at its end. An
 //! acknowledgement that comes too late finds the channel of a client that is gone: it cannot reach
 //! a new connection, where its packet identifier may mean another message. For the same reason
-//! nothing the library remembers from an earlier connection (it errs about it) can wedge us. What
-//! must be remembered is with the broker, under our client id: unacknowledged messages come again.
+//! nothing the library remembers from an earlier connection (it errs about it) can wedge us, and no
+//! publish is sent again behind our back. What must be remembered is with the broker, under our
+//! client id: unacknowledged messages come again.
 //!
 //! Subscriptions ask for `QoS` 1, so that the broker lowers `QoS` 2: a repeated message is
 //! recognised by its reading's identity, and the library loses its place in a `QoS` 2 handshake
 //! that a reconnect interrupts.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rumqttc::{
-    AsyncClient, ConnectionError, Event, EventLoop, MqttOptions, Outgoing, Packet, Publish, QoS,
-    SubAck, SubscribeFilter, SubscribeReasonCode,
-};
+use futures::FutureExt;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::config::{SessionConfig, SessionError};
+use crate::debt::{Debt, NotKept, Owed};
 use crate::delivery::{Delivery, Qos, Verdict};
+use crate::pipe::{DialError, Pipe};
+use crate::publisher::{Fate, Flight, ORDERS_MAX, Order, Publisher};
+use crate::wire::{self, Deaf, Ear, Gone, Heard, Message, Mouth, Publishing, Terms};
 
-/// Acknowledgements owed: there are no more packet identifiers than that.
-const OWED_MAX: usize = 65_535;
-/// Requests to the library (acknowledgements mostly) that wait for its next turn.
-const REQUESTS_MAX: usize = 1_000;
-/// TCP connect, CONNACK and every flush must be done in this time.
-const NETWORK_S_MAX: u64 = 10;
 /// A stopping session waits this long for answers it still owes the broker.
 const STOP_MAX: Duration = Duration::from_secs(1);
 
@@ -39,8 +37,15 @@ const STOP_MAX: Duration = Duration::from_secs(1);
 pub struct SessionStatus {
     /// True from the broker's consent to all subscriptions until the connection is lost.
     pub connected: bool,
+    /// Number of the present connection, or of the last one that was `connected`; failed attempts
+    /// count too, so it grows, but not always by one.
+    pub connection: u64,
+    /// Whether the broker had kept our session when that connection began.
+    pub session_present: bool,
     /// How many times the session was connected again after a loss.
     pub reconnects: u64,
+    /// Messages above `packet_bytes_max`: skipped, acknowledged, and counted here.
+    pub oversized: u64,
     /// Why the last connection ended or could not be made; none before the first trouble.
     pub last_error: Option<String>,
 }
@@ -49,6 +54,7 @@ pub struct SessionStatus {
 #[derive(Debug)]
 pub struct Session {
     status: watch::Receiver<SessionStatus>,
+    orders: mpsc::Sender<Order>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
@@ -67,26 +73,33 @@ impl Session {
         config.check()?;
         let (status_in, status) = watch::channel(SessionStatus::default());
         let (stop, stopped) = watch::channel(false);
-        let client_id = config.client_id.as_str().into();
+        let (orders, taken) = mpsc::channel(ORDERS_MAX);
         let driver = Driver {
+            client_id: client_id(&config).into(),
             config,
-            client_id,
             inbox,
             status: status_in,
             stopped,
             connection: 0,
+            session_present: false,
             subscribed: 0,
         };
         Ok(Self {
             status,
+            orders,
             stop,
-            task: tokio::spawn(driver.run()),
+            task: tokio::spawn(driver.run(taken)),
         })
     }
 
     /// How the session stands, now and whenever it changes.
     pub fn status(&self) -> watch::Receiver<SessionStatus> {
         self.status.clone()
+    }
+
+    /// Publishes on this session.
+    pub fn publisher(&self) -> Publisher {
+        Publisher::new(self.orders.clone(), self.status.clone())
     }
 
     /// Acknowledges for up to 1 s what the intake still calls durable, says DISCONNECT and ends.
@@ -105,37 +118,54 @@ impl Drop for Session {
     }
 }
 
+/// Those who share a subscription must not share a client id: the broker would throw one out for
+/// the other, without end.
+fn client_id(config: &SessionConfig) -> String {
+    if config.share_group.is_none() {
+        return config.client_id.clone();
+    }
+    let random = RandomState::new().build_hasher().finish();
+    format!("{}-{random:016x}", config.client_id)
+}
+
 /// Why a connection ended.
 #[derive(Debug, thiserror::Error)]
 enum Lost {
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error(transparent)]
+    Deaf(#[from] Deaf),
+    /// The pipe knows more than the library.
     #[error("{0}")]
-    Connection(Box<ConnectionError>),
-    #[error("the broker refused the subscription to {0}")]
-    Subscription(String),
+    Below(String),
+    #[error("the broker closed the connection without answering CONNECT{0}")]
+    Unanswered(&'static str),
+    #[error("the broker refused the subscription to {0}: {1}")]
+    Subscription(String, String),
     #[error("a message could not be kept: the broker is to send it again")]
     NotKept,
     #[error("the broker has sent more messages than there are packet identifiers")]
     TooManyOwed,
+    #[error("the broker has not acknowledged a publish for {0:?}")]
+    NoPuback(Duration),
     #[error("the library takes no more requests")]
     Requests,
+    #[error("the library failed: it has a fault")]
+    Library,
     #[error("the intake is gone")]
     IntakeGone,
 }
 
-/// A message that is to be acknowledged once it is durable.
-struct Owed {
-    publish: Publish,
-    verdict: oneshot::Receiver<Verdict>,
+impl From<Gone> for Lost {
+    fn from(Gone: Gone) -> Self {
+        Self::Requests
+    }
 }
 
-/// Acknowledgements owed on one connection, in order. What is being waited for lies apart from the
-/// rest, so that the waiting can be interrupted and taken up again.
-struct Debt {
-    /// Durable, and on its way to the library.
-    due: Option<Publish>,
-    /// Waits for its verdict.
-    oldest: Option<Owed>,
-    rest: mpsc::Receiver<Owed>,
+impl From<NotKept> for Lost {
+    fn from(NotKept: NotKept) -> Self {
+        Self::NotKept
+    }
 }
 
 struct Driver {
@@ -145,15 +175,16 @@ struct Driver {
     status: watch::Sender<SessionStatus>,
     stopped: watch::Receiver<bool>,
     connection: u64,
+    session_present: bool,
     subscribed: u64,
 }
 
 impl Driver {
-    async fn run(mut self) {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
         let mut backoff = Backoff::new();
         loop {
             let subscribed_before = self.subscribed;
-            let ended = self.one_connection().await;
+            let ended = self.one_connection(&mut orders).await;
             self.status.send_modify(|status| {
                 status.connected = false;
                 if let Err(lost) = &ended {
@@ -174,25 +205,38 @@ impl Driver {
             tokio::select! {
                 () = sleep(wait) => {}
                 () = until_stopped(&mut stopped) => return,
+                () = lose_all(&mut orders) => return,
             }
         }
     }
 
     /// One connection from CONNECT to its loss, or to the stop of the session.
-    async fn one_connection(&mut self) -> Result<(), Lost> {
+    async fn one_connection(&mut self, orders: &mut mpsc::Receiver<Order>) -> Result<(), Lost> {
         self.connection += 1;
-        let (client, mut events) = AsyncClient::new(self.options(), REQUESTS_MAX);
-        events.network_options.set_connection_timeout(NETWORK_S_MAX);
-        let (owe, rest) = mpsc::channel(OWED_MAX);
-        let mut debt = Debt {
-            due: None,
-            oldest: None,
-            rest,
-        };
         let mut stopped = self.stopped.clone();
+        let pipe = tokio::select! {
+            opened = Pipe::open(&self.config) => opened?,
+            () = until_stopped(&mut stopped) => return Ok(()),
+            () = lose_all(orders) => return Ok(()),
+        };
+        let (mouth, mut ear) = wire::connect(&self.config, &self.client_id, &pipe.address);
+        let flight = Flight::new();
+        let (owe, mut debt) = Debt::new();
+        let (patience, connection) = (self.config.publish_patience, self.connection);
+        let ping_interval = self.config.ping_interval();
+        let line = Line {
+            mouth: &mouth,
+            owe: &owe,
+            flight: &flight,
+        };
         let ended = tokio::select! {
-            lost = self.receive(&client, &mut events, &owe) => Err(lost),
-            lost = acknowledge(&client, &mut debt) => lost,
+            // A fault of the library must not silence the session for good.
+            lost = AssertUnwindSafe(self.receive(&mut ear, &line)).catch_unwind() => {
+                Err(lost.unwrap_or(Lost::Library))
+            }
+            lost = debt.settle(&mouth) => lost.map_err(Lost::from),
+            lost = forward(&mouth, orders, &flight, connection) => Err(lost),
+            () = flight.overdue(patience) => Err(Lost::NoPuback(patience)),
             () = until_stopped(&mut stopped) => Ok(()),
         };
         drop(owe);
@@ -200,49 +244,39 @@ impl Driver {
             Ok(()) => Some(&mut debt),
             // What was acknowledged before still goes out; what comes after would be out of order.
             Err(Lost::NotKept) => None,
+            Err(Lost::Deaf(Deaf::Ended(_)) | Lost::Unanswered(_)) => {
+                return match pipe.reason() {
+                    Some(reason) => Err(Lost::Below(reason.to_owned())),
+                    None => ended,
+                };
+            }
             Err(_) => return ended,
         };
-        if timeout(STOP_MAX, farewell(&client, &mut events, unsettled))
-            .await
-            .is_err()
-        {
+        let parting = farewell(&mouth, (&mut ear, ping_interval), unsettled, &flight);
+        if timeout(STOP_MAX, parting).await.is_err() {
             tracing::debug!("the broker or the intake was slow to part");
         }
         ended
     }
 
-    fn options(&self) -> MqttOptions {
-        let config = &self.config;
-        let host = if config.host.contains(':') && !config.host.starts_with('[') {
-            format!("[{}]", config.host)
-        } else {
-            config.host.clone()
-        };
-        let mut options = MqttOptions::new(config.client_id.clone(), host, config.port);
-        // The library calls a connection dead when a ping goes out and the one before is still
-        // unanswered: at most two intervals, which so make one and a half keep-alives.
-        options.set_keep_alive(config.keep_alive.mul_f64(0.75));
-        options.set_clean_session(false);
-        options.set_manual_acks(true);
-        options.set_max_packet_size(config.packet_bytes_max, config.packet_bytes_max);
-        if let Some(login) = &config.login {
-            options.set_credentials(login.username.clone(), login.password.clone());
-        }
-        options
-    }
-
-    /// Polls until the connection is lost. It waits for nothing but the network and the inbox.
-    async fn receive(
-        &mut self,
-        client: &AsyncClient,
-        events: &mut EventLoop,
-        owe: &mpsc::Sender<Owed>,
-    ) -> Lost {
+    /// Listens until the connection is lost. It waits for nothing but the network and the inbox.
+    async fn receive(&mut self, ear: &mut Ear, line: &Line<'_>) -> Lost {
+        let ping_interval = self.config.ping_interval();
+        let mut is_accepted = false;
         loop {
-            let handled = match events.poll().await {
-                Ok(Event::Incoming(packet)) => self.on_packet(packet, client, owe).await,
-                Ok(Event::Outgoing(_)) => Ok(()),
-                Err(error) => Err(Lost::Connection(error.into())),
+            let handled = match ear.hear(ping_interval).await {
+                Ok(heard) => {
+                    is_accepted = true;
+                    self.on_heard(heard, line).await
+                }
+                Err(Deaf::Ended(why)) if !is_accepted && !why.contains("CONNACK") => {
+                    let hint = match self.config.tls {
+                        None => ": perhaps the port wants TLS, or has no room for us",
+                        Some(_) => "",
+                    };
+                    Err(Lost::Unanswered(hint))
+                }
+                Err(deaf) => Err(deaf.into()),
             };
             if let Err(lost) = handled {
                 return lost;
@@ -250,135 +284,169 @@ impl Driver {
         }
     }
 
-    async fn on_packet(
-        &mut self,
-        packet: Packet,
-        client: &AsyncClient,
-        owe: &mpsc::Sender<Owed>,
-    ) -> Result<(), Lost> {
-        #[expect(
-            clippy::wildcard_enum_match_arm,
-            reason = "all others are the library's affair"
-        )]
-        match packet {
-            Packet::ConnAck(_) => {
-                let filters = self.config.subscriptions.iter().cloned();
-                let filters = filters.map(|path| SubscribeFilter::new(path, QoS::AtLeastOnce));
-                client
-                    .try_subscribe_many(filters)
-                    .map_err(|_full| Lost::Requests)
+    async fn on_heard(&mut self, heard: Heard, line: &Line<'_>) -> Result<(), Lost> {
+        match heard {
+            Heard::Accepted(terms) => self.on_accepted(terms, line),
+            Heard::Subscribed(refusals) => self.on_subscribed(&refusals),
+            Heard::Message(message) => self.on_message(message, line.owe).await,
+            Heard::Sent(id) => {
+                line.flight.sent(id);
+                Ok(())
             }
-            Packet::SubAck(answer) => self.on_subscribed(&answer),
-            Packet::Publish(publish) => self.on_publish(publish, owe).await,
-            _ => Ok(()),
+            Heard::Acknowledged(id, refusal) => {
+                line.flight.acknowledged(id, refusal);
+                Ok(())
+            }
+            Heard::Parted | Heard::Other => Ok(()),
         }
     }
 
-    fn on_subscribed(&mut self, answer: &SubAck) -> Result<(), Lost> {
-        let mut codes = answer.return_codes.iter();
-        for filter in &self.config.subscriptions {
-            match codes.next() {
-                Some(SubscribeReasonCode::Success(_)) => {}
-                Some(SubscribeReasonCode::Failure) | None => {
-                    return Err(Lost::Subscription(filter.clone()));
-                }
-            }
+    fn on_accepted(&mut self, terms: Terms, line: &Line<'_>) -> Result<(), Lost> {
+        self.session_present = terms.session_present;
+        line.flight
+            .open(terms.in_flight_max, terms.packet_bytes_max);
+        line.mouth.subscribe(self.config.filters())?;
+        Ok(())
+    }
+
+    fn on_subscribed(&mut self, refusals: &[Option<String>]) -> Result<(), Lost> {
+        let mut refusals = refusals.iter();
+        for filter in &self.config.filters() {
+            let refusal = match refusals.next() {
+                Some(None) => continue,
+                Some(Some(why)) => why.clone(),
+                None => "its answer names fewer filters than we asked for".to_owned(),
+            };
+            return Err(Lost::Subscription(filter.clone(), refusal));
         }
         self.subscribed += 1;
         let reconnects = self.subscribed.saturating_sub(1);
+        let (connection, session_present) = (self.connection, self.session_present);
         self.status.send_modify(|status| {
             status.connected = true;
+            status.connection = connection;
+            status.session_present = session_present;
             status.reconnects = reconnects;
         });
         tracing::info!(
             client_id = &*self.client_id,
             reconnects,
+            session_present,
             "subscribed at the broker"
         );
         Ok(())
     }
 
-    async fn on_publish(&mut self, publish: Publish, owe: &mpsc::Sender<Owed>) -> Result<(), Lost> {
+    async fn on_message(&mut self, message: Message, owe: &mpsc::Sender<Owed>) -> Result<(), Lost> {
         let (done, verdict) = oneshot::channel();
-        let delivery = Delivery {
-            topic: publish.topic.clone(),
-            payload: publish.payload.clone(),
-            qos: qos(publish.qos),
-            retain: publish.retain,
-            dup: publish.dup,
-            client_id: Arc::clone(&self.client_id),
-            connection: self.connection,
-            done,
-        };
-        self.inbox
-            .send(delivery)
-            .await
-            .map_err(|_closed| Lost::IntakeGone)?;
-        if publish.qos == QoS::AtMostOnce {
+        let (qos, id) = (message.qos, message.id);
+        if message.is_oversized() {
+            self.status.send_modify(|status| status.oversized += 1);
+            let topic = String::from_utf8_lossy(&message.payload);
+            let max = self.config.packet_bytes_max;
+            tracing::warn!(%topic, max, "skipped a message above the limit");
+            // In its turn, like every other.
+            let _is_awaited = done.send(Verdict::Durable).is_ok();
+        } else {
+            let delivery = Delivery {
+                topic: message.topic,
+                payload: message.payload,
+                qos,
+                retain: message.retain,
+                dup: message.dup,
+                client_id: Arc::clone(&self.client_id),
+                connection: self.connection,
+                done,
+            };
+            let sent = self.inbox.send(delivery).await;
+            sent.map_err(|_closed| Lost::IntakeGone)?;
+        }
+        if qos == Qos::AtMostOnce {
             return Ok(());
         }
-        owe.try_send(Owed { publish, verdict })
+        owe.try_send(Owed { qos, id, verdict })
             .map_err(|_full| Lost::TooManyOwed)
     }
 }
 
-/// Acknowledges in order what has become durable; ends well only when nothing more can be owed.
-async fn acknowledge(client: &AsyncClient, debt: &mut Debt) -> Result<(), Lost> {
-    loop {
-        if let Some(publish) = &debt.due {
-            client.ack(publish).await.map_err(|_gone| Lost::Requests)?;
-            debt.due = None;
+/// What the receiving side of one connection needs of the rest.
+struct Line<'a> {
+    mouth: &'a Mouth,
+    owe: &'a mpsc::Sender<Owed>,
+    flight: &'a Flight,
+}
+
+/// Hands publishes to the library as the broker allows.
+async fn forward(
+    mouth: &Mouth,
+    orders: &mut mpsc::Receiver<Order>,
+    flight: &Flight,
+    connection: u64,
+) -> Lost {
+    while let Some(order) = orders.recv().await {
+        if order.connection != connection {
+            // Its connection is gone, and it with it: dropping it says so.
+            continue;
         }
-        if debt.oldest.is_none() {
-            debt.oldest = debt.rest.recv().await;
-        }
-        let Some(owed) = &mut debt.oldest else {
-            return Ok(());
+        let place = match order.qos {
+            Qos::AtMostOnce => None,
+            Qos::AtLeastOnce | Qos::ExactlyOnce => flight.place().await,
         };
-        let verdict = (&mut owed.verdict).await;
-        let owed = debt.oldest.take();
-        match verdict {
-            Ok(Verdict::Durable) => debt.due = owed.map(|owed| owed.publish),
-            Ok(Verdict::Retry) | Err(_) => return Err(Lost::NotKept),
+        let (bytes, max) = (order.packet_bytes(), flight.packet_bytes_max());
+        if bytes > max {
+            // Who does not wait for it does not want to know.
+            drop(order.answer.send(Fate::TooLarge { bytes, max }));
+            continue;
+        }
+        let publishing = Publishing::of(&order);
+        flight.hand_over(order.answer, place);
+        if let Err(gone) = mouth.publish(publishing).await {
+            return gone.into();
         }
     }
+    // The session and all its publishers are gone; it is stopped otherwise.
+    std::future::pending().await
+}
+
+/// While there is no connection, what is still queued for an earlier one is lost. Ends never while
+/// a publisher can come, and with the last of them leaves the end to others.
+async fn lose_all(orders: &mut mpsc::Receiver<Order>) {
+    while orders.recv().await.is_some() {}
+    std::future::pending::<()>().await;
 }
 
 /// Settles the debt, then says DISCONNECT. Messages that still come are left for the next time.
-async fn farewell(client: &AsyncClient, events: &mut EventLoop, debt: Option<&mut Debt>) {
+async fn farewell(
+    mouth: &Mouth,
+    (ear, ping_interval): (&mut Ear, Duration),
+    debt: Option<&mut Debt>,
+    flight: &Flight,
+) {
     let parting = async {
         if let Some(debt) = debt {
-            acknowledge(client, debt).await?;
+            debt.settle(mouth).await?;
         }
-        client.disconnect().await.map_err(|_gone| Lost::Requests)
+        mouth.disconnect().await.map_err(|_gone| NotKept)
     };
     // The broker closes once it has read our DISCONNECT. Until then its view of what is
     // acknowledged is behind ours, and a new connection would be sent the rest again.
     let until_closed = async {
-        let mut is_said = false;
         loop {
-            match events.poll().await {
-                Ok(Event::Outgoing(Outgoing::Disconnect)) => is_said = true,
+            match ear.hear(ping_interval).await {
+                Ok(Heard::Acknowledged(id, refusal)) => flight.acknowledged(id, refusal),
+                Ok(Heard::Sent(id)) => flight.sent(id),
                 Ok(_) => {}
-                Err(_) if is_said => return Ok(()),
-                Err(error) => return Err(Lost::Connection(error.into())),
+                Err(_) => return Err::<(), NotKept>(NotKept),
             }
         }
     };
-    if let Err(lost) = tokio::try_join!(parting, until_closed) {
-        tracing::debug!(%lost, "the connection ended before its DISCONNECT");
+    tokio::select! {
+        Err(NotKept) = until_closed => {}
+        Err(NotKept) = parting => tracing::debug!("the connection ended before its DISCONNECT"),
     }
 }
 
 async fn until_stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that the session was dropped: that ends it too.
     let _is_dropped = stop.wait_for(|stopped| *stopped).await.is_err();
-}
-
-fn qos(qos: QoS) -> Qos {
-    match qos {
-        QoS::AtMostOnce => Qos::AtMostOnce,
-        QoS::AtLeastOnce => Qos::AtLeastOnce,
-        QoS::ExactlyOnce => Qos::ExactlyOnce,
-    }
 }

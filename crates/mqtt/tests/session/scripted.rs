@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use huitian_mqtt::{Delivery, Qos, Verdict};
+use huitian_mqtt::{Delivery, Protocol, Qos, Verdict};
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use tokio::sync::{mpsc, oneshot};
 
-use super::support::{DISCONNECT, Link, PUBACK, ScriptedBroker, next, until};
+use super::support::{BOTH, Link, ScriptedBroker, next, until};
 
 /// Sends a `QoS` 1 message and tells whether its acknowledgement waited for the intake's answer.
 async fn acknowledgement_waits(
@@ -20,25 +20,27 @@ async fn acknowledgement_waits(
         return Err("PUBACK came before the disk had the message");
     }
     delivery.answer(Verdict::Durable);
-    assert_eq!(link.receive().await, Some((PUBACK, vec![0, 7])));
+    link.receive_puback(7).await;
     Ok(())
 }
 
 #[tokio::test]
 async fn puback_waits_for_the_disk() {
-    let broker = ScriptedBroker::start().await;
-    let (_session, mut deliveries) = broker.session();
-    let mut link = broker.accept(false, 1).await;
-    assert_eq!(
-        acknowledgement_waits(&mut link, &mut deliveries).await,
-        Ok(())
-    );
+    for protocol in BOTH {
+        let broker = ScriptedBroker::start(protocol).await;
+        let (_session, mut deliveries) = broker.session();
+        let mut link = broker.accept(false, 1).await;
+        assert_eq!(
+            acknowledgement_waits(&mut link, &mut deliveries).await,
+            Ok(())
+        );
+    }
 }
 
 /// The negative control: the library with its own acknowledgements, as most programs use it.
 #[tokio::test]
 async fn a_client_that_acknowledges_too_early_is_caught() {
-    let broker = ScriptedBroker::start().await;
+    let broker = ScriptedBroker::start(Protocol::V4).await;
     let mut options = MqttOptions::new("hub", "127.0.0.1", broker.port());
     options
         .set_keep_alive(Duration::from_secs(1))
@@ -75,157 +77,173 @@ async fn a_client_that_acknowledges_too_early_is_caught() {
 
 #[tokio::test]
 async fn stale_ack_is_never_sent_on_a_new_connection() {
-    let broker = ScriptedBroker::start().await;
-    let (_session, mut deliveries) = broker.session();
-    let mut link = broker.accept(false, 1).await;
-    link.publish(7, b"one message").await;
-    let first = next(&mut deliveries).await;
-    drop(link);
-    let mut link = broker.accept(true, 1).await;
-    link.publish(7, b"another message").await;
-    let second = next(&mut deliveries).await;
-    assert_eq!((first.connection, second.connection), (1, 2));
-    assert!(
-        !first.answer(Verdict::Durable),
-        "nobody may still wait for the first"
-    );
-    assert_eq!(
-        link.before_ping().await,
-        [],
-        "an acknowledgement of the wrong message"
-    );
-    assert!(second.answer(Verdict::Durable));
-    assert_eq!(link.receive().await, Some((PUBACK, vec![0, 7])));
+    for protocol in BOTH {
+        let broker = ScriptedBroker::start(protocol).await;
+        let (_session, mut deliveries) = broker.session();
+        let mut link = broker.accept(false, 1).await;
+        link.publish(7, b"one message").await;
+        let first = next(&mut deliveries).await;
+        drop(link);
+        let mut link = broker.accept(true, 1).await;
+        link.publish(7, b"another message").await;
+        let second = next(&mut deliveries).await;
+        assert_eq!((first.connection, second.connection), (1, 2));
+        assert!(
+            !first.answer(Verdict::Durable),
+            "nobody may still wait for the first"
+        );
+        assert_eq!(
+            link.before_ping().await,
+            [],
+            "an acknowledgement of the wrong message"
+        );
+        assert!(second.answer(Verdict::Durable));
+        link.receive_puback(7).await;
+    }
 }
 
 #[tokio::test]
 async fn acknowledgements_keep_the_order_of_the_messages() {
-    let broker = ScriptedBroker::start().await;
-    let (_session, mut deliveries) = broker.session();
-    let mut link = broker.accept(false, 1).await;
-    let mut held = Vec::new();
-    for id in 1..=50 {
-        link.publish(id, &[id]).await;
-        held.push(next(&mut deliveries).await);
-    }
-    for delivery in held.into_iter().rev() {
-        delivery.answer(Verdict::Durable);
-    }
-    for id in 1..=50 {
-        assert_eq!(link.receive().await, Some((PUBACK, vec![0, id])));
+    for protocol in BOTH {
+        let broker = ScriptedBroker::start(protocol).await;
+        let (_session, mut deliveries) = broker.session();
+        let mut link = broker.accept(false, 1).await;
+        let mut held = Vec::new();
+        for id in 1..=50 {
+            link.publish(id, &[id]).await;
+            held.push(next(&mut deliveries).await);
+        }
+        for delivery in held.into_iter().rev() {
+            delivery.answer(Verdict::Durable);
+        }
+        for id in 1..=50 {
+            link.receive_puback(id).await;
+        }
     }
 }
 
 #[tokio::test]
 async fn a_message_that_is_not_kept_ends_the_connection_unacknowledged() {
-    for verdict in [Some(Verdict::Retry), None] {
-        let broker = ScriptedBroker::start().await;
-        let (session, mut deliveries) = broker.session();
-        let mut link = broker.accept(false, 1).await;
-        link.publish(1, b"not kept").await;
-        let delivery = next(&mut deliveries).await;
-        match verdict {
-            Some(verdict) => assert!(delivery.answer(verdict)),
-            None => drop(delivery),
+    for protocol in BOTH {
+        for verdict in [Some(Verdict::Retry), None] {
+            let broker = ScriptedBroker::start(protocol).await;
+            let (session, mut deliveries) = broker.session();
+            let mut link = broker.accept(false, 1).await;
+            link.publish(1, b"not kept").await;
+            let delivery = next(&mut deliveries).await;
+            match verdict {
+                Some(verdict) => assert!(delivery.answer(verdict)),
+                None => drop(delivery),
+            }
+            link.receive_disconnect().await;
+            drop(link);
+            let mut status = session.status();
+            let lost = until(&mut status, |status| !status.connected).await;
+            assert!(lost.last_error.unwrap().contains("could not be kept"));
+            let mut link = broker.accept(true, 1).await;
+            link.publish(1, b"not kept").await;
+            next(&mut deliveries).await.answer(Verdict::Durable);
+            link.receive_puback(1).await;
+            assert_eq!(
+                until(&mut status, |status| status.connected)
+                    .await
+                    .reconnects,
+                1
+            );
         }
-        assert_eq!(
-            link.receive().await,
-            Some((DISCONNECT, Vec::new())),
-            "no acknowledgement"
-        );
-        drop(link);
-        let mut status = session.status();
-        let lost = until(&mut status, |status| !status.connected).await;
-        assert!(lost.last_error.unwrap().contains("could not be kept"));
-        let mut link = broker.accept(true, 1).await;
-        link.publish(1, b"not kept").await;
-        next(&mut deliveries).await.answer(Verdict::Durable);
-        assert_eq!(link.receive().await, Some((PUBACK, vec![0, 1])));
-        assert_eq!(
-            until(&mut status, |status| status.connected)
-                .await
-                .reconnects,
-            1
-        );
     }
 }
 
 #[tokio::test]
 async fn a_refused_subscription_is_an_error_and_is_tried_again() {
-    let broker = ScriptedBroker::start().await;
-    let (session, _deliveries) = broker.session();
-    let mut status = session.status();
-    let mut link = broker.accept(false, 0x80).await;
-    assert_eq!(link.receive().await, None);
-    let refused = until(&mut status, |status| status.last_error.is_some()).await;
-    assert!(!refused.connected);
-    let error = refused.last_error.unwrap();
-    assert_eq!(error, "the broker refused the subscription to huitian/#");
-    let _link = broker.accept(false, 1).await;
-    until(&mut status, |status| status.connected).await;
+    for protocol in BOTH {
+        let broker = ScriptedBroker::start(protocol).await;
+        let (session, _deliveries) = broker.session();
+        let mut status = session.status();
+        let mut link = broker.accept(false, 0x80).await;
+        assert_eq!(link.receive().await, None);
+        let refused = until(&mut status, |status| status.last_error.is_some()).await;
+        assert!(!refused.connected);
+        let error = refused.last_error.unwrap();
+        let wanted = match protocol {
+            Protocol::V4 => "the broker refused the subscription to huitian/#: no reason given",
+            Protocol::V5 => "the broker refused the subscription to huitian/#: Unspecified",
+        };
+        assert_eq!(error, wanted);
+        let _link = broker.accept(false, 1).await;
+        until(&mut status, |status| status.connected).await;
+    }
 }
 
 #[tokio::test]
 async fn a_half_open_connection_is_noticed_within_one_and_a_half_keep_alives() {
-    let broker = ScriptedBroker::start().await;
-    let (session, _deliveries) = broker.session();
-    let mut silent = broker.accept(false, 1).await;
-    let begin = Instant::now();
-    assert_eq!(silent.receive().await.unwrap().0, super::support::PINGREQ);
-    // No answer to the ping: the connection is there, but nobody is.
-    until(&mut session.status(), |status| status.last_error.is_some()).await;
-    let noticed = begin.elapsed();
-    assert!(
-        noticed < Duration::from_millis(3_500),
-        "keep-alive 2 s, noticed after {noticed:?}"
-    );
-    broker.accept(true, 1).await;
+    for protocol in BOTH {
+        let broker = ScriptedBroker::start(protocol).await;
+        let (session, _deliveries) = broker.session();
+        let mut silent = broker.accept(false, 1).await;
+        let begin = Instant::now();
+        assert_eq!(silent.receive().await.unwrap().0, super::support::PINGREQ);
+        // No answer to the ping: the connection is there, but nobody is.
+        until(&mut session.status(), |status| status.last_error.is_some()).await;
+        let noticed = begin.elapsed();
+        // One and a half keep-alives of 2 s and 7 s, and half a second for a busy machine.
+        let limit = Duration::from_millis(match protocol {
+            Protocol::V4 => 3_500,
+            Protocol::V5 => 11_000,
+        });
+        assert!(noticed < limit, "noticed after {noticed:?}");
+        broker.accept(true, 1).await;
+    }
 }
 
 #[tokio::test]
 async fn stop_acknowledges_what_becomes_durable_and_says_disconnect() {
-    let broker = ScriptedBroker::start().await;
-    let (session, mut deliveries) = broker.session();
-    let mut link = broker.accept(false, 1).await;
-    link.publish(1, b"durable in time").await;
-    link.publish(2, b"never answered").await;
-    let first = next(&mut deliveries).await;
-    let second = next(&mut deliveries).await;
-    let stopping = tokio::spawn(session.stop());
-    tokio::task::yield_now().await;
-    first.answer(Verdict::Durable);
-    assert_eq!(link.receive().await, Some((PUBACK, vec![0, 1])));
-    // The second is still owed, so that the broker must not be told good-bye as if all were well.
-    assert_eq!(link.receive().await, None);
-    stopping.await.unwrap();
-    drop(second);
+    for protocol in BOTH {
+        let broker = ScriptedBroker::start(protocol).await;
+        let (session, mut deliveries) = broker.session();
+        let mut link = broker.accept(false, 1).await;
+        link.publish(1, b"durable in time").await;
+        link.publish(2, b"never answered").await;
+        let first = next(&mut deliveries).await;
+        let second = next(&mut deliveries).await;
+        let stopping = tokio::spawn(session.stop());
+        tokio::task::yield_now().await;
+        first.answer(Verdict::Durable);
+        link.receive_puback(1).await;
+        // The second is still owed, so that the broker must not be told good-bye as if all were well.
+        assert_eq!(link.receive().await, None);
+        stopping.await.unwrap();
+        drop(second);
 
-    let (session, _deliveries) = broker.session();
-    let mut link = broker.accept(true, 1).await;
-    until(&mut session.status(), |status| status.connected).await;
-    let stopping = tokio::spawn(session.stop());
-    assert_eq!(link.receive().await, Some((DISCONNECT, Vec::new())));
-    drop(link);
-    stopping.await.unwrap();
+        let (session, _deliveries) = broker.session();
+        let mut link = broker.accept(true, 1).await;
+        until(&mut session.status(), |status| status.connected).await;
+        let stopping = tokio::spawn(session.stop());
+        link.receive_disconnect().await;
+        drop(link);
+        stopping.await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn the_session_outlives_a_flapping_broker_without_a_storm() {
-    let broker = ScriptedBroker::start().await;
-    let (session, mut deliveries) = broker.session();
-    let begin = Instant::now();
-    for _ in 0..4 {
-        let link = broker.accept(true, 1).await;
-        until(&mut session.status(), |status| status.connected).await;
-        drop(link);
-        until(&mut session.status(), |status| !status.connected).await;
+    for protocol in BOTH {
+        let broker = ScriptedBroker::start(protocol).await;
+        let (session, mut deliveries) = broker.session();
+        let begin = Instant::now();
+        for _ in 0..4 {
+            let link = broker.accept(true, 1).await;
+            until(&mut session.status(), |status| status.connected).await;
+            drop(link);
+            until(&mut session.status(), |status| !status.connected).await;
+        }
+        assert!(
+            begin.elapsed() > Duration::from_millis(1_500),
+            "three waits of half a second at least"
+        );
+        let mut link = broker.accept(true, 1).await;
+        link.publish(9, b"still here").await;
+        next(&mut deliveries).await.answer(Verdict::Durable);
+        link.receive_puback(9).await;
     }
-    assert!(
-        begin.elapsed() > Duration::from_millis(1_500),
-        "three waits of half a second at least"
-    );
-    let mut link = broker.accept(true, 1).await;
-    link.publish(9, b"still here").await;
-    next(&mut deliveries).await.answer(Verdict::Durable);
-    assert_eq!(link.receive().await, Some((PUBACK, vec![0, 9])));
 }
