@@ -50,6 +50,8 @@ pub struct Counts {
     pub timeouts: u64,
     /// Connections that broke under a request.
     pub broken: u64,
+    /// Times it was not asked, because an old answer might still have come.
+    pub held: u64,
     /// Answers refused, by reason.
     pub mismatches: BTreeMap<MismatchKind, u64>,
     /// Exceptions by code.
@@ -112,6 +114,7 @@ impl Counts {
     pub(crate) fn count(&mut self, error: &LinkError) {
         match error {
             LinkError::Open { .. } => {}
+            LinkError::Held => self.held += 1,
             LinkError::Timeout(_) => self.timeouts += 1,
             LinkError::Broken(_) => self.broken += 1,
             LinkError::Mismatch(mismatch) => {

@@ -50,7 +50,7 @@ impl Line {
             ..LineHealth::default()
         };
         // What makes one unit degraded is paid for in advance.
-        let cap = (settings.timeout + link.settle()) * settings.degrade_after.max(1);
+        let cap = (settings.timeout + link.recovery()) * settings.degrade_after.max(1);
         Self {
             account: Account::new(settings.dead_share_percent, cap, Instant::now()),
             reach: Reach::default(),

@@ -5,8 +5,8 @@
 //! silent, and then opened again. Even so a gateway or a slow unit may answer later still. So the
 //! unit's next request of the same shape (function and byte count) is preceded by a *barrier*: a
 //! read of another shape within what was asked. Units answer in order; when the barrier's answer
-//! is there, the old one has passed. Barriers of shapes that are no longer free are replaced by
-//! a second wait.
+//! is there, the old one has passed. Where there is no barrier (all shapes taken, or the barrier
+//! was refused, which may be an old refusal) the unit is *held*: not asked for ten timeouts.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -32,9 +32,12 @@ use crate::wire::Wire;
 /// USB adapters hand on what they have every 16 ms, so a shorter silence proves nothing.
 const QUIET: Duration = Duration::from_millis(20);
 
-/// Old requests remembered per unit: after 8 failures in a row a wait replaces the barrier, and
-/// they are forgotten.
+/// Old requests remembered per unit: after 8 failures in a row it is held, and then they are
+/// forgotten.
 const SUSPECTS_MAX: usize = 8;
+
+/// So many timeouts after its last failed request, no answer of a unit is expected any more.
+const HOLD_TIMEOUTS: u32 = 10;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -56,6 +59,9 @@ pub enum LinkError {
     /// The connection broke.
     #[error("the connection broke")]
     Broken(#[source] io::Error),
+    /// Not asked: an old answer may still come and be taken for this one.
+    #[error("not asked: an answer to an earlier request may still come")]
+    Held,
     /// The unit, or the gateway for it, refused.
     #[error("exception {0}")]
     Exception(u8),
@@ -66,7 +72,9 @@ impl LinkError {
     pub(crate) fn full(&self) -> String {
         match self {
             Self::Open { source, .. } | Self::Broken(source) => format!("{self}: {source}"),
-            Self::Timeout(_) | Self::Mismatch(_) | Self::Exception(_) => self.to_string(),
+            Self::Timeout(_) | Self::Mismatch(_) | Self::Held | Self::Exception(_) => {
+                self.to_string()
+            }
         }
     }
 }
@@ -75,6 +83,12 @@ struct Open {
     context: Context,
     /// When the last answer came, or the connection.
     quiet_since: Instant,
+}
+
+/// Requests whose answers may still come.
+struct Suspects {
+    requests: Vec<Request>,
+    last: Instant,
 }
 
 /// A line's connection.
@@ -86,8 +100,7 @@ pub(crate) struct Link {
     open: Option<Open>,
     /// Not opened again before.
     not_before: Option<Instant>,
-    /// Requests whose answers may still come, by unit.
-    suspects: BTreeMap<u8, Vec<Request>>,
+    suspects: BTreeMap<u8, Suspects>,
     /// Connections made.
     pub opened: u64,
     /// Barriers read.
@@ -126,9 +139,17 @@ impl Link {
         self.open.is_some()
     }
 
-    /// What a failed request costs the line, beside its own time.
-    pub fn settle(&self) -> Duration {
+    fn settle(&self) -> Duration {
         self.settings.settle_at(&self.endpoint)
+    }
+
+    /// What a failed request costs the line beside its own time: the wait, and in RTU listening.
+    pub fn recovery(&self) -> Duration {
+        let listening = match self.endpoint.framing() {
+            Framing::Tcp => Duration::ZERO,
+            Framing::Rtu => QUIET,
+        };
+        self.settle() + listening + self.settings.pause_after_connect
     }
 
     pub fn close(&mut self) {
@@ -199,20 +220,21 @@ impl Link {
         request: Request,
         known: &[Request],
     ) -> Result<Answer, LinkError> {
-        let suspects = self.suspects.get(&unit).cloned().unwrap_or_default();
-        if suspects.is_empty() {
+        let Some(old) = self.suspects.get(&unit) else {
+            return self.exchange(unit, request).await;
+        };
+        if old.last.elapsed() >= self.settings.timeout * HOLD_TIMEOUTS {
+            self.suspects.remove(&unit);
             return self.exchange(unit, request).await;
         }
-        if suspects.iter().any(|old| shape(*old) == shape(request)) {
-            self.pass(unit, &suspects, known).await?;
+        let old = old.requests.clone();
+        if old.iter().any(|old| shape(*old) == shape(request)) {
+            self.pass(unit, &old, known).await?;
             return self.exchange(unit, request).await;
         }
         // The request is its own barrier, unless it is refused: that may be an old refusal.
         match self.exchange(unit, request).await {
-            Err(LinkError::Exception(_)) => {
-                self.wait_instead(unit).await?;
-                self.exchange(unit, request).await
-            }
+            Err(LinkError::Exception(_)) => Err(self.hold()),
             outcome => outcome,
         }
     }
@@ -221,27 +243,26 @@ impl Link {
     async fn pass(
         &mut self,
         unit: u8,
-        suspects: &[Request],
+        old: &[Request],
         known: &[Request],
     ) -> Result<(), LinkError> {
-        let room = suspects.len() < SUSPECTS_MAX;
-        let Some(barrier) = barrier(suspects, known).filter(|_| room) else {
-            return self.wait_instead(unit).await;
+        let room = old.len() < SUSPECTS_MAX;
+        let Some(barrier) = barrier(old, known).filter(|_| room) else {
+            return Err(LinkError::Held);
         };
         self.barriers += 1;
         match self.exchange(unit, barrier).await {
             Ok(_) => Ok(()),
-            // It may be the refusal of an old request as well as of this one.
-            Err(LinkError::Exception(_)) => self.wait_instead(unit).await,
+            Err(LinkError::Exception(_)) => Err(self.hold()),
             Err(error) => Err(error),
         }
     }
 
-    async fn wait_instead(&mut self, unit: u8) -> Result<(), LinkError> {
+    /// After a refusal that may be an old one, and the present one still to come.
+    fn hold(&mut self) -> LinkError {
         self.close();
-        self.not_before = Some(Instant::now() + self.settle().max(self.settings.timeout));
-        self.suspects.remove(&unit);
-        self.open().await
+        self.not_before = Some(Instant::now() + self.settle());
+        LinkError::Held
     }
 
     async fn exchange(&mut self, unit: u8, request: Request) -> Result<Answer, LinkError> {
@@ -275,7 +296,12 @@ impl Link {
             Err(_) => {
                 self.close();
                 self.not_before = Some(Instant::now() + self.settle());
-                self.suspects.entry(unit).or_default().push(request);
+                let old = self.suspects.entry(unit).or_insert_with(|| Suspects {
+                    requests: Vec::new(),
+                    last: Instant::now(),
+                });
+                old.requests.push(request);
+                old.last = Instant::now();
             }
         }
         if self.settings.transaction_id == TransactionId::Ignore {

@@ -67,7 +67,7 @@ impl Line {
 
     /// Whether a probe is paid for. Where no unit is well, it costs nobody anything.
     fn may_probe(&mut self) -> bool {
-        let cost = self.settings.timeout + self.link.settle();
+        let cost = self.settings.timeout + self.link.recovery();
         !self.has_healthy() || self.account.affords(cost, Instant::now())
     }
 
@@ -151,8 +151,9 @@ impl Line {
                     self.on_unreached(&error);
                     return Outcome::Failed;
                 }
+                Err(LinkError::Held) => return Outcome::Failed,
                 Err(_) => {
-                    self.on_failure(index, begun.elapsed() + self.link.settle());
+                    self.on_failure(index, begun.elapsed() + self.link.recovery());
                     return Outcome::Failed;
                 }
             }
