@@ -3,6 +3,8 @@
 //! 1. [`open`] reads a message by the shape of its topic into an [`Opened`].
 //! 2. [`PlainMessage::decode`] or [`Profile::decode`] turn it into [`Decoded`] samples.
 //!
+//! Registers that the edge polled become samples by [`RegisterMap::samples`].
+//!
 //! What cannot be used is a [`Refusal`] with a closed [`RefusalReason`] and a text that names the
 //! place and what is permitted. Nothing here panics, whatever the bytes are, and no bound is
 //! checked after memory was spent on what it bounds.
@@ -12,11 +14,13 @@
 //!
 //! - [`plain`]: the plain JSON form, with examples.
 //! - [`profile`]: how a device is described as data, written for installers.
+//! - [`registers`]: how a Modbus device is described as data.
 //! - [`envelope`]: `ChirpStack` v4 and The Things Stack v3, with the choice of event time.
 
 pub mod envelope;
 pub mod plain;
 pub mod profile;
+pub mod registers;
 
 mod decoded;
 mod instant;
@@ -24,7 +28,6 @@ mod json;
 mod number;
 mod range;
 mod refusal;
-mod registers;
 
 pub use decoded::Decoded;
 pub use envelope::{Opened, Uplink, open};
@@ -33,7 +36,7 @@ pub use plain::{PlainItem, PlainMessage, PlainValue};
 pub use profile::{Decoding, FieldValue, MessageKind, Profile, ProfileError, Profiles};
 pub use range::permitted;
 pub use refusal::{Refusal, RefusalReason};
-pub use registers::RegisterFunction;
+pub use registers::{RegisterFunction, RegisterMap, RegisterMapError, RegisterMaps, RegisterSpan};
 
 /// The longest payload of a device, in bytes: 16 KiB hold an uplink heard by some 25 gateways
 /// (600 bytes each) or a plain batch of 256 items of 60 bytes.

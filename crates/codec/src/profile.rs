@@ -21,6 +21,7 @@ mod vector;
 
 pub use raw::MessageKind;
 pub use read::{Decoding, FieldValue};
+pub(crate) use vector::told;
 
 use layout::{Check, Message};
 use vector::Vector;

@@ -72,7 +72,7 @@ impl Vector {
 }
 
 /// A sample in words: `good 21.5`, `uncertain startup true`, `bad tilted`.
-fn told(sample: Sample) -> String {
+pub(crate) fn told(sample: Sample) -> String {
     match sample {
         Sample::Good(value) => format!("good {}", value_told(value)),
         Sample::Uncertain(value, UncertainReason::Startup) => {
