@@ -22,6 +22,7 @@
 mod device;
 mod fault;
 mod frame;
+mod install;
 mod line;
 mod pty;
 mod server;
@@ -32,6 +33,7 @@ mod unit;
 pub use device::Device;
 pub use fault::{Fault, Rates};
 pub use frame::Table;
+pub use install::{Endpoint, Installation, UNITS_MAX};
 pub use line::{Counts, Line};
 pub use server::{Server, Written};
 pub use subject::{Sight, Subject};

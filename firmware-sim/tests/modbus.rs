@@ -117,7 +117,7 @@ async fn check_all_kinds(peer: &mut Peer, line: &mut Line) {
     );
     assert_eq!(peer.ask("80 3 51 2").await, "exception 2");
     assert_eq!(
-        peer.ask("1 4 299 1").await,
+        peer.ask("1 4 300 1").await,
         sight(1).distance_mm.to_string()
     );
     let bits = f32::from(sight(2).distance_mm).to_bits();

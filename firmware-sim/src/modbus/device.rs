@@ -6,8 +6,9 @@
 //! DFRobot URM14     unit 12, the same, but 5 is in 0.1 mm and FFFF for none; 9 noise
 //! WitMotion WT53R   unit 80, FC03: 34h distance mm
 //! APG MNU           300 ms between transactions; FC04 30300 mm, 30302 degC, 30303-4 without its
-//!                   decimal point; FC03 40400 unit id, 40401 units, 40404 decimal places,
-//!                   40405 most, 40406 full, 40407 empty mm. 30001 and 40001 are address 0.
+//!                   decimal point; FC03 40400 unit id, 40401 units (3 m), 40402 what is
+//!                   calculated (0 distance), 40404 decimal places, 40405 most, 40406 full,
+//!                   40407 empty mm. On the wire 30300 is 300, 40400 is 400.
 //! Sommer USH-9      FC04, all floats, high word first: 36 and 38 mm, 42 degC, 44 error code
 //! FTS SDI-RADAR     FC03: 0 unit id, 1 baud code, 20 health (0 error), 21 level, 22 height cm,
 //!                   45 the unit of the level
@@ -172,20 +173,21 @@ fn dfrobot(address: u16, own_id: u16, sight: &Sight) -> Option<u16> {
 }
 
 fn apg_mnu((table, address): (Table, u16), own_id: u16, sight: &Sight) -> Option<u16> {
-    // In 0.1 mm, so that the decimal point matters.
-    let calculated = u32::from(sight.distance_mm) * 10;
-    let places = 1;
+    // In metres with three decimal places, so the number is that of millimetres.
+    const METRES: u16 = 3;
+    const PLACES: u16 = 3;
+    let calculated = u32::from(sight.distance_mm);
     let is_input = table == Table::InputRegisters;
-    // The printed number, of which 30001 and 40001 are address 0.
-    match address.saturating_add(1) {
+    match address {
         300 if is_input => Some(sight.distance_mm),
         301 if is_input => Some(0),
         302 if is_input => Some((sight.temperature_dc / 10).cast_unsigned()),
         303 if is_input => Some(high(calculated)),
         304 if is_input => Some(low(calculated)),
         400 if !is_input => Some(own_id),
-        401..=403 if !is_input => Some(0),
-        404 if !is_input => Some(places),
+        401 if !is_input => Some(METRES),
+        402 | 403 if !is_input => Some(0),
+        404 if !is_input => Some(PLACES),
         405 if !is_input => Some(sight.empty_mm.saturating_add(20)),
         406 if !is_input => Some(sight.full_mm),
         407 if !is_input => Some(sight.empty_mm),

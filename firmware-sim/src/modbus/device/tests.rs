@@ -35,15 +35,20 @@ fn a_distance_stands_in_each_makers_own_unit() {
     check(Device::WitmotionWt53r, holding, 0x34, &[0x070b]);
     check(Device::FtsSdiRadar300, holding, 20, &[1, 1_803, 200]);
     check(Device::FtsSdiRadar300, holding, 45, &[0]);
-    check(Device::ApgMnu, Table::InputRegisters, 299, &[1_803]);
-    // -12.5 is cut to whole degrees, and 18030 has one decimal place.
+    check(Device::ApgMnu, Table::InputRegisters, 300, &[1_803]);
+    // -12.5 is cut to whole degrees; 1803 has three decimal places, in metres.
     check(
         Device::ApgMnu,
         Table::InputRegisters,
-        301,
-        &[0xfff4, 0, 18_030],
+        302,
+        &[0xfff4, 0, 1_803],
     );
-    check(Device::ApgMnu, holding, 403, &[1, 2_020, 260, 2_000]);
+    check(
+        Device::ApgMnu,
+        holding,
+        401,
+        &[3, 0, 0, 3, 2_020, 260, 2_000],
+    );
     // 1803.0 as IEEE 754 single, high word first.
     check(
         Device::SommerUsh9,

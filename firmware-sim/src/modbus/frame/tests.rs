@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::{Found, Framing, bits, crc, find, wrap};
 
-/// Published requests and replies with their checksums: WitMotion WT53R (DFRobot SEN0492 wiki,
-/// WitMotion manual), FTS SDI-RADAR manual, a laser rangefinder's page.
+/// Published requests and replies with their checksums: of the WT53R (wiki of the SEN0492, its
+/// maker's manual), of the SDI-RADAR's manual, and of a laser rangefinder's page.
 const RTU: [(&str, &str); 5] = [
     ("request", "500300340001c845"),
     ("reply", "500302070b067f"),
@@ -15,9 +15,9 @@ const RTU: [(&str, &str); 5] = [
 ];
 
 fn bytes(hex: &str) -> Vec<u8> {
-    let pairs = (0..hex.len()).step_by(2);
+    let pairs = hex.as_bytes().chunks(2);
     pairs
-        .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+        .map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap())
         .collect()
 }
 

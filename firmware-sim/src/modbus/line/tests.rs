@@ -245,7 +245,7 @@ fn every_write_is_refused_and_counted_even_where_no_unit_is() {
     let other = joined(&scene.ask_pdu(Framing::Tcp, 1, &[17]));
     assert_eq!(
         (&other[7..], scene.line.counts.writes),
-        (&[17 | 0x80, 1][..], 22)
+        (&[0x91, 1][..], 22)
     );
 }
 
@@ -271,7 +271,7 @@ fn a_unit_with_a_gap_ignores_what_comes_too_soon() {
     let mut scene = scene(Line::new(1).with_unit(2, Unit::new(Device::ApgMnu, None)));
     let mut heard = |ms| {
         scene.now = Duration::from_millis(ms);
-        let outcome = scene.ask(Framing::Rtu, 2, 399, 1);
+        let outcome = scene.ask(Framing::Rtu, 2, 400, 1);
         (!outcome.pieces.is_empty(), scene.line.counts.too_soon)
     };
     assert_eq!(heard(1_000), (true, 0));
