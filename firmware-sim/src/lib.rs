@@ -30,6 +30,7 @@ mod json;
 mod layout;
 mod lot;
 mod messages;
+pub mod modbus;
 mod mqtt;
 mod names;
 mod payload;

@@ -1,7 +1,10 @@
-//! The firmware simulator as a program: publishes a seeded district over MQTT.
+//! The firmware simulator as a program: publishes a seeded district over MQTT, or serves some of
+//! its devices over Modbus.
 
 mod clock;
+mod line_options;
 mod options;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -10,20 +13,39 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use clock::SpeedClock;
+use line_options::LineOptions;
 use options::{Options, USAGE};
 
 /// The exit code for a wrong command line.
 const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
-    let options = match Options::parse(std::env::args().skip(1)) {
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if(|word| word == "modbus").is_some() {
+        start(
+            LineOptions::parse(arguments),
+            line_options::USAGE,
+            serve::run,
+        )
+    } else {
+        start(Options::parse(arguments), USAGE, run)
+    }
+}
+
+/// Runs with the options, or says how they are written.
+fn start<T>(
+    options: Result<Option<T>, String>,
+    usage: &str,
+    run: impl FnOnce(&T) -> std::io::Result<()>,
+) -> ExitCode {
+    let options = match options {
         Ok(Some(options)) => options,
         Ok(None) => {
-            eprintln!("{USAGE}");
+            eprintln!("{usage}");
             return ExitCode::SUCCESS;
         }
         Err(fault) => {
-            eprintln!("firmware-sim: {fault}\n\n{USAGE}");
+            eprintln!("firmware-sim: {fault}\n\n{usage}");
             return ExitCode::from(EXIT_USAGE);
         }
     };

@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 /// What the program takes.
 pub const USAGE: &str = "\
-Usage: firmware-sim [--mqtt 127.0.0.1:1883] [--write-inventory DIR] [options]
+Usage: firmware-sim modbus ...        serves Modbus devices; see `firmware-sim modbus --help`
+       firmware-sim [--mqtt 127.0.0.1:1883] [--write-inventory DIR] [options]
 
   --mqtt ADDR            publish to the broker at this loopback address, QoS 1
   --write-inventory DIR  write sites, facilities, assets, devices and channels as CSV
@@ -102,13 +103,15 @@ impl Options {
     }
 }
 
-fn parsed<T: FromStr>(flag: &str, value: &str, expected: &str) -> Result<T, String> {
+/// A value of `flag`, or a sentence that says what was expected.
+pub fn parsed<T: FromStr>(flag: &str, value: &str, expected: &str) -> Result<T, String> {
     value
         .parse()
         .map_err(|_ignored| format!("{flag}: expected {expected}, found {value:?}"))
 }
 
-fn within(flag: &str, value: &str, most: u32) -> Result<u32, String> {
+/// A whole number from 1 to `most`.
+pub fn within(flag: &str, value: &str, most: u32) -> Result<u32, String> {
     let expected = format!("1 to {most}");
     let number = parsed(flag, value, &expected)?;
     if (1..=most).contains(&number) {

@@ -11,6 +11,7 @@ mod apt;
 mod cache;
 mod cargo_deny;
 mod influxd;
+mod modbus_peer;
 mod place;
 mod python;
 
@@ -33,6 +34,7 @@ pub fn run(root: &Path) -> Result<(), String> {
     ));
     apt::provide(&place)?;
     influxd::provide(root, &place, &cache)?;
+    modbus_peer::provide(root, &place)?;
     python::provide(root, &place, &cache)?;
     cargo_deny::provide(&place, &cache)?;
     say::line(&format!(

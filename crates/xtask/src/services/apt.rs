@@ -1,4 +1,5 @@
-//! What comes from the distribution: the MQTT broker and its clients, a browser, a Chinese font.
+//! What comes from the distribution: the MQTT broker and its clients, a browser, a Chinese font,
+//! what joins two serial lines, makes certificates and shifts a clock, and a Modbus library.
 //!
 //! Whatever is there already is used, from whichever source. What is missing is installed with
 //! apt, as root or through sudo; without apt the error says which packages to get.
@@ -17,7 +18,7 @@ struct Program {
     package: &'static str,
 }
 
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 7] = [
     Program {
         link: "mosquitto",
         names: &["mosquitto"],
@@ -43,7 +44,25 @@ const PROGRAMS: [Program; 4] = [
         ],
         package: "chromium",
     },
+    Program {
+        link: "socat",
+        names: &["socat"],
+        package: "socat",
+    },
+    Program {
+        link: "openssl",
+        names: &["openssl"],
+        package: "openssl",
+    },
+    Program {
+        link: "faketime",
+        names: &["faketime"],
+        package: "faketime",
+    },
 ];
+
+/// `modbus_peer` is compiled with it.
+const MODBUS_LIBRARY: &str = "libmodbus-dev";
 
 /// Without it a browser draws boxes for every Chinese word.
 const CHINESE_FONT: &str = "fonts-noto-cjk";
@@ -68,6 +87,7 @@ pub fn provide(place: &Place) -> Result<(), String> {
         }
     }
     report("Chinese font", "found");
+    report("libmodbus", "found");
     Ok(())
 }
 
@@ -80,6 +100,9 @@ fn missing_packages() -> Vec<&'static str> {
     if !has_chinese_font() {
         missing.extend([CHINESE_FONT, "fontconfig"]);
     }
+    if !has_modbus_library() {
+        missing.push(MODBUS_LIBRARY);
+    }
     missing.dedup();
     missing
 }
@@ -89,6 +112,14 @@ fn has_chinese_font() -> bool {
         .args([":lang=zh", "family"])
         .output()
         .is_ok_and(|list| !list.is_empty())
+}
+
+/// Asks the compiler, which knows more places than we do.
+fn has_modbus_library() -> bool {
+    Run::new("cc")
+        .args(["-E", "-include", "modbus/modbus.h", "-x", "c", "/dev/null"])
+        .output()
+        .is_ok()
 }
 
 fn install(packages: &[&str]) -> Result<(), String> {

@@ -12,7 +12,8 @@ use crate::command::Run;
 const REQUIREMENTS: &str = "tests/services/python/requirements.txt";
 
 /// Proves that the environment works, in the way a test uses it.
-const PROOF: &str = "import paho.mqtt; print(paho.mqtt.__version__)";
+const PROOF: &str = "import paho.mqtt, pymodbus.server, serial; \
+    print('paho-mqtt', paho.mqtt.__version__, 'pymodbus', pymodbus.__version__)";
 
 /// Makes the virtual environment, unless it holds these very requirements and works.
 pub fn provide(root: &Path, place: &Place, cache: &Cache) -> Result<(), String> {
@@ -26,7 +27,7 @@ pub fn provide(root: &Path, place: &Place, cache: &Cache) -> Result<(), String> 
         let wheels = if let Some(wheels) = cache.entry("python-wheels", "1", &pins) {
             wheels
         } else {
-            report("paho-mqtt", "downloading with pip");
+            report("Python libraries", "downloading with pip");
             let key = ("python-wheels", "1", pins.as_str());
             cache.make(key, |folder| download(&requirements, folder, place))?
         };
@@ -36,7 +37,7 @@ pub fn provide(root: &Path, place: &Place, cache: &Cache) -> Result<(), String> 
     }
     let version = prove(&venv)?;
     report(
-        "paho-mqtt",
+        "Python libraries",
         &format!("{}, {}", version.trim(), venv.display()),
     );
     Ok(())
