@@ -9,6 +9,7 @@ mod batch;
 mod deadband;
 mod hear;
 mod number;
+mod sources;
 mod stamp;
 pub mod uplink;
 
@@ -16,4 +17,7 @@ pub use batch::{Batch, BatchError};
 pub use deadband::{Band, Deadband};
 pub use hear::{Heard, Intake, Message, Note, NoteReason, Stranger};
 pub use number::{Numbered, Numbering};
+pub use sources::{
+    BrokerRaw, Defaults, ListenConfig, MqttConfig, MqttRaw, SourceError, Sources, Way,
+};
 pub use stamp::{SET_FROM, Stamper};

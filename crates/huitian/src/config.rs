@@ -10,6 +10,7 @@ mod raw;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use huitian_edge::MqttConfig;
 use huitian_model::Settings;
 
 pub use huitian_settings::{ConfigFault, Secret, Span};
@@ -56,23 +57,6 @@ pub struct DataConfig {
     pub quota_bytes: u64,
 }
 
-/// An external broker to read from.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BrokerConfig {
-    /// Host name or address.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// Client id: the session's name at the broker.
-    pub client_id: String,
-    /// User name.
-    pub username: Option<String>,
-    /// Password, read from `password_file`.
-    pub password: Option<Secret>,
-    /// Topic filters.
-    pub topics: Vec<String>,
-}
-
 /// Where results go.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InfluxConfig {
@@ -117,10 +101,8 @@ pub struct Config {
     pub data: DataConfig,
     /// Console and API.
     pub http: SocketAddr,
-    /// The embedded broker; none where switched off.
-    pub mqtt: Option<SocketAddr>,
-    /// External brokers.
-    pub brokers: Vec<BrokerConfig>,
+    /// Where messages come in.
+    pub mqtt: MqttConfig,
     /// The folder of the inventory's CSV files.
     pub inventory: PathBuf,
     /// A folder of more device profiles.

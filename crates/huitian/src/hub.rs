@@ -1,22 +1,26 @@
 //! The hub: wires intake, log, engines, sinks and console, and ends them in order.
 //!
 //! ```text
-//! broker ─┐                      ┌─► board ─► console
-//! session ┼─► appender ─► driver ┼─► InfluxDB sink   (cursor on commits)
-//! demo ───┘    (log)    (engines)└─► teller          (outbox)
+//! listener ┐                      ┌─► board ─► console
+//! sessions ┼─► appender ─► driver ┼─► InfluxDB sink   (cursor on commits)
+//! buses ───┤    (log)    (engines)└─► teller          (outbox)
+//! edges ───┘◄── downlink ◄── fleet (books)
 //! ```
 
 mod appender;
+mod doors;
+mod downlink;
 mod drive;
 mod driver;
+mod fleet;
 mod influx;
-mod intake;
 mod plan;
 mod random;
 mod reload;
 mod run;
 mod tell;
 mod tick;
+mod uplink;
 
 pub use appender::Ask;
 pub use driver::Driver;

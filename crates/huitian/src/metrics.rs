@@ -32,6 +32,8 @@ pub struct Metrics {
     pub outsiders: Counter,
     /// Readings that the engines were given.
     pub applied: Counter,
+    /// Answers to edges, and news of them, that found no room.
+    pub answers_dropped: Counter,
     /// Commits stored.
     pub commits: Counter,
     /// Seconds since 1970 of the last tick.
@@ -63,6 +65,12 @@ impl Metrics {
             "readings_applied",
             "Readings given to the engines",
             applied.clone(),
+        );
+        let answers_dropped = Counter::default();
+        registry.register(
+            "edge_answers_dropped",
+            "Answers to edges, and news of them, that found no room",
+            answers_dropped.clone(),
         );
         registry.register("commits", "Commits stored", commits.clone());
         registry.register(
@@ -97,6 +105,7 @@ impl Metrics {
             readings,
             outsiders,
             applied,
+            answers_dropped,
             commits,
             tick,
             store_bytes,

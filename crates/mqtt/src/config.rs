@@ -167,7 +167,11 @@ impl SessionConfig {
         }
     }
 
-    pub(crate) fn check(&self) -> Result<(), SessionError> {
+    /// Whether a session can be begun with it.
+    ///
+    /// # Errors
+    /// [`SessionError`] says what is wrong.
+    pub fn check(&self) -> Result<(), SessionError> {
         if self.host.is_empty() {
             return Err(SessionError::Host);
         }

@@ -3,12 +3,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use huitian_edge::{Defaults, MqttRaw};
 use huitian_model::{Settings, Severity};
 use serde::Deserialize;
 
 use super::{
-    BrokerConfig, Config, ConfigFault, DATA_DEFAULT, DataConfig, DemoConfig, HTTP_DEFAULT,
-    InfluxConfig, MQTT_DEFAULT, Overrides, WebhookConfig,
+    Config, ConfigFault, DATA_DEFAULT, DataConfig, DemoConfig, HTTP_DEFAULT, InfluxConfig,
+    MQTT_DEFAULT, Overrides, WebhookConfig,
 };
 use huitian_settings::{Bytes, Percent, Span, read_secret};
 
@@ -25,7 +26,7 @@ pub struct Raw {
     data: Data,
     retention: Retention,
     http: Http,
-    mqtt: Mqtt,
+    mqtt: MqttRaw,
     inventory: Inventory,
     engine: Engine,
     overflow: Overflow,
@@ -55,45 +56,13 @@ struct Http {
     addr: Option<SocketAddr>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct Mqtt {
-    addr: Option<SocketAddr>,
-    embedded: Option<bool>,
-    brokers: Vec<Broker>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Broker {
-    host: String,
-    #[serde(default = "mqtt_port")]
-    port: u16,
-    #[serde(default = "mqtt_client_id")]
-    client_id: String,
-    username: Option<String>,
-    password_file: Option<PathBuf>,
-    #[serde(default = "mqtt_topics")]
-    topics: Vec<String>,
-}
-
-const fn mqtt_port() -> u16 {
-    1883
-}
-
-fn mqtt_client_id() -> String {
-    "huitian-hub".to_owned()
-}
-
-fn mqtt_topics() -> Vec<String> {
-    [
-        "huitian/v1/+/+",
-        "application/+/device/+/event/up",
-        "v3/+/devices/+/up",
-    ]
-    .map(str::to_owned)
-    .to_vec()
-}
+/// What messages of devices and edges are read from where the settings do not say.
+const TOPICS: [&str; 4] = [
+    "huitian/v1/+/+",
+    "huitian/edge/v1/+/up",
+    "application/+/device/+/event/up",
+    "v3/+/devices/+/up",
+];
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
@@ -193,11 +162,12 @@ impl Raw {
             .or(self.http.addr)
             .map_or_else(|| default_addr(HTTP_DEFAULT), Ok)?;
         only_loopback("http.addr", "--http", http)?;
-        let mqtt = flags
-            .mqtt
-            .or(self.mqtt.addr)
-            .map_or_else(|| default_addr(MQTT_DEFAULT), Ok)?;
-        only_loopback("mqtt.addr", "--mqtt", mqtt)?;
+        let defaults = Defaults {
+            listen: Some(default_addr(MQTT_DEFAULT)?),
+            client_id: "huitian-hub",
+            topics: &TOPICS,
+        };
+        let mqtt = self.mqtt.check(flags.mqtt, defaults)?;
         let demo = match (self.demo, file) {
             (Some(demo), _) => Some(demo),
             (None, None) => Some(Demo::default()),
@@ -206,13 +176,7 @@ impl Raw {
         Ok(Config {
             file: file.map(Path::to_owned),
             http,
-            mqtt: self.mqtt.embedded.unwrap_or(true).then_some(mqtt),
-            brokers: self
-                .mqtt
-                .brokers
-                .into_iter()
-                .map(broker)
-                .collect::<Result<_, _>>()?,
+            mqtt,
             inventory: self
                 .inventory
                 .dir
@@ -386,20 +350,6 @@ fn in_range(key: &str, value: Span, low: &str, high: &str) -> Result<(), ConfigF
     Err(ConfigFault::plain(format!(
         "{key} must be {low} to {high}, found {value}"
     )))
-}
-
-fn broker(raw: Broker) -> Result<BrokerConfig, ConfigFault> {
-    let password = raw.password_file.as_deref();
-    Ok(BrokerConfig {
-        password: password
-            .map(|path| read_secret(path, "mqtt.brokers"))
-            .transpose()?,
-        host: raw.host,
-        port: raw.port,
-        client_id: raw.client_id,
-        username: raw.username,
-        topics: raw.topics,
-    })
 }
 
 fn influx(raw: Influx) -> Result<InfluxConfig, ConfigFault> {

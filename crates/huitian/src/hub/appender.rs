@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use huitian_edge::{Heard, Intake, Message, NoteReason, Numbering};
+use huitian_edge::{Heard, Intake, Message, NoteReason, Numbering, Way};
 use huitian_model::uplink::{self, UpNote, UpStranger};
 use huitian_model::{EdgeId, IdError, Origin, Partition, Position, Record, Tick, UtcMs};
 use huitian_mqtt::{Delivery, Verdict};
@@ -28,20 +28,10 @@ use crate::metrics::Metrics;
 /// Messages of one group commit at most: 4,096 messages of 1 KiB are 4 MiB, and read in 12 ms.
 const GROUP_MAX: usize = 4_096;
 
-/// Which way a message came.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Path {
-    /// From the device itself, at the embedded broker: its retain flag is a wish for later.
-    Embedded,
-    /// From an external broker, by its place in the settings: the retain flag marks what the
-    /// broker had kept from before.
-    External(u16),
-}
-
 /// What the appender is asked.
 pub enum Ask {
     /// A device said something.
-    Delivery(Delivery, Path),
+    Delivery(Delivery, Way),
     /// The hub's time.
     Tick(UtcMs),
     /// What the buses of this process read; answered when it is on disk.
@@ -76,7 +66,7 @@ pub struct Appender {
     /// Answers to edges.
     pub downlinks: Downlinks,
     /// To the books of the fleet.
-    pub fleet: mpsc::Sender<(FleetEvent, Path)>,
+    pub fleet: mpsc::Sender<(FleetEvent, Way)>,
     /// Client id prefix of the simulated district where its time is not ours: nobody else is
     /// heard then.
     pub only_client: Option<String>,
@@ -161,7 +151,7 @@ impl Appender {
         }
     }
 
-    fn hear(&mut self, group: &mut Group, delivery: Delivery, path: Path) {
+    fn hear(&mut self, group: &mut Group, delivery: Delivery, path: Way) {
         let outsider = self
             .only_client
             .as_ref()
@@ -183,7 +173,7 @@ impl Appender {
             topic: &delivery.topic,
             payload: &delivery.payload,
             received_at: at,
-            retained: delivery.retain && path != Path::Embedded,
+            retained: delivery.retain && path != Way::Embedded,
         });
         self.note(group, &heard, &delivery, at);
         group.readings.extend(heard.readings);
@@ -195,11 +185,11 @@ impl Appender {
         &mut self,
         group: &mut Group,
         (edge, delivery): (Result<EdgeId, IdError>, Delivery),
-        path: Path,
+        path: Way,
         at: UtcMs,
     ) {
         let heard = match edge {
-            _ if delivery.retain && path != Path::Embedded => {
+            _ if delivery.retain && path != Way::Embedded => {
                 let retained = Some("kept by a broker from before".to_owned());
                 UpHeard {
                     refused: retained,
@@ -226,7 +216,9 @@ impl Appender {
         self.seal(group);
         group.records.extend(heard.records);
         group.notes.extend(heard.notes.into_iter().map(intake_note));
-        group.strangers.extend(heard.strangers.into_iter().map(unknown_note));
+        group
+            .strangers
+            .extend(heard.strangers.into_iter().map(unknown_note));
         for event in heard.events {
             if self.fleet.try_send((event, path)).is_err() {
                 self.metrics.answers_dropped.inc();

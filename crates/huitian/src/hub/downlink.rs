@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use huitian_broker::Publisher;
+use huitian_edge::Way;
 use huitian_model::uplink;
 use huitian_mqtt::Qos;
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 
-use super::appender::Path;
 use super::uplink::Answer;
 use crate::metrics::Metrics;
 
@@ -71,14 +71,14 @@ pub async fn carry(
         };
         let topic = uplink::topic_down(&edge);
         let sent = match path {
-            Path::Embedded => match &ways.embedded {
+            Way::Embedded => match &ways.embedded {
                 Some(publisher) => publisher
                     .publish(&topic, bytes.into(), Qos::AtLeastOnce, false)
                     .map(|_reach| ())
                     .map_err(|error| error.to_string()),
                 None => Err("there is no embedded broker".to_owned()),
             },
-            Path::External(number) => match ways.external.get(usize::from(number)) {
+            Way::External(number) => match ways.external.get(usize::from(number)) {
                 Some(publisher) => publisher
                     .publish(&topic, bytes.into(), Qos::AtLeastOnce)
                     .await

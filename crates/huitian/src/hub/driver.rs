@@ -230,6 +230,19 @@ impl<B: Backend + Clone> Driver<B> {
         self.parts.iter().filter_map(|part| part.engine.now()).max()
     }
 
+    /// What the logs have of every edge.
+    pub fn marks(&self) -> Vec<(Partition, huitian_engine::Mark)> {
+        let parts = self.parts.iter();
+        parts
+            .flat_map(|part| {
+                part.engine
+                    .marks()
+                    .into_iter()
+                    .map(|mark| (part.partition, mark))
+            })
+            .collect()
+    }
+
     /// The numbering of an edge as the logs have it: its epoch and the next numbers.
     pub fn numbering(&self, edge: &EdgeId) -> Option<(u64, BTreeMap<Partition, u64>)> {
         let known = self.parts.iter().filter_map(|part| {

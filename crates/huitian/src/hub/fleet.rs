@@ -6,16 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use huitian_broker::Users;
+use huitian_broker::{PasswordHash, draw_token};
+use huitian_edge::Way;
 use huitian_model::uplink::{ConfigFile, ConfigOutcome, Down, Heartbeat};
 use huitian_model::{EdgeId, UtcMs};
 use huitian_store::{EdgeConfigRow, EdgeRow, Sqlite, StoreError};
+use sha2::{Digest, Sha256};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
 
-use super::appender::{Ask, Path};
+use super::appender::Ask;
+use super::doors::Doors;
 use super::downlink::Downlinks;
-use super::random::random;
 use super::uplink::Answer;
 use crate::clock::Clock;
 
@@ -101,16 +103,23 @@ pub enum FleetAsk {
     },
 }
 
+/// What happens next.
+enum Next {
+    Event(FleetEvent, Way),
+    Ask(FleetAsk),
+    Stop,
+}
+
 /// The task that keeps the books.
 pub struct Fleet {
     store: Sqlite,
     clock: Clock,
     downlinks: Downlinks,
     asks: mpsc::Sender<Ask>,
-    /// Who may log in to the embedded broker; none where it is open.
-    users: Option<std::sync::Arc<Users>>,
+    /// Who may log in to our own listener; none where it is open.
+    doors: Option<Doors>,
     edges: BTreeMap<EdgeId, EdgeRow>,
-    paths: BTreeMap<EdgeId, Path>,
+    paths: BTreeMap<EdgeId, Way>,
 }
 
 impl Fleet {
@@ -122,23 +131,19 @@ impl Fleet {
         (store, clock): (Sqlite, Clock),
         downlinks: Downlinks,
         asks: mpsc::Sender<Ask>,
-        users: Option<std::sync::Arc<Users>>,
+        doors: Option<Doors>,
     ) -> Result<Self, StoreError> {
         let rows = store.edges()?;
-        if let Some(users) = &users {
-            for row in &rows {
-                if let Some(credential) = &row.credential {
-                    users.admit(row.edge.as_str(), credential);
-                }
-            }
-        }
-        let edges = rows.into_iter().map(|row| (row.edge.clone(), row)).collect();
+        let edges = rows
+            .into_iter()
+            .map(|row| (row.edge.clone(), row))
+            .collect();
         Ok(Self {
             store,
             clock,
             downlinks,
             asks,
-            users,
+            doors,
             edges,
             paths: BTreeMap::new(),
         })
@@ -165,15 +170,20 @@ impl Fleet {
     /// [`StoreError`] that no waiting mends.
     pub async fn run(
         mut self,
-        mut events: mpsc::Receiver<(FleetEvent, Path)>,
+        mut events: mpsc::Receiver<(FleetEvent, Way)>,
         mut operators: mpsc::Receiver<FleetAsk>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
         loop {
-            let done = tokio::select! {
-                Some((event, path)) = events.recv() => self.on_event(event, path).await,
-                Some(ask) = operators.recv() => self.on_ask(ask).await,
-                _stopped = stop.wait_for(|stop| *stop) => return Ok(()),
+            let next = tokio::select! {
+                Some((event, way)) = events.recv() => Next::Event(event, way),
+                Some(ask) = operators.recv() => Next::Ask(ask),
+                _stopped = stop.wait_for(|stop| *stop) => Next::Stop,
+            };
+            let done = match next {
+                Next::Event(event, way) => self.on_event(event, way).await,
+                Next::Ask(ask) => self.on_ask(ask).await,
+                Next::Stop => return Ok(()),
             };
             match done {
                 Err(failure) if failure.is_retryable() => {
@@ -195,7 +205,7 @@ impl Fleet {
         })
     }
 
-    async fn on_event(&mut self, event: FleetEvent, path: Path) -> Result<(), StoreError> {
+    async fn on_event(&mut self, event: FleetEvent, path: Way) -> Result<(), StoreError> {
         let now = self.clock.now();
         match event {
             FleetEvent::Hello {
@@ -301,7 +311,7 @@ impl Fleet {
 
     async fn on_token(
         &mut self,
-        (edge, path): (EdgeId, Path),
+        (edge, path): (EdgeId, Way),
         instance: u64,
         token: String,
         now: UtcMs,
@@ -313,16 +323,21 @@ impl Fleet {
             self.tell(&edge, Down::NotEnrolled { instance });
             return Ok(());
         }
-        let password = secret();
-        let credential = huitian_broker::credential(&password);
+        let admitted = draw_token()
+            .and_then(|password| Ok((PasswordHash::of_token(&password)?, password)))
+            .map_err(|error| StoreError::Io(error.to_string()));
+        let (hash, password) = admitted?;
+        let credential = hash.to_string();
+        if let Some(doors) = &self.doors
+            && let Err(failure) = doors.admit(&edge, &credential)
+        {
+            error!(%edge, failure, "enrolled, but not let in at our own listener");
+        }
         let row = self.row(&edge);
         row.enrolled_at = Some(now);
         row.credential = Some(credential.clone());
         let row = row.clone();
         self.store.set_edge(row).await?;
-        if let Some(users) = &self.users {
-            users.admit(edge.as_str(), &credential);
-        }
         info!(%edge, "enrolled");
         self.tell(&edge, Down::Enrolled { instance, password });
         Ok(())
@@ -364,14 +379,21 @@ impl Fleet {
         if !(60_000..=TOKEN_MS_MAX).contains(&for_ms) {
             return Err("expected a token to serve for 1m to 7d".to_owned());
         }
-        let token = secret();
+        let token = draw_token().map_err(|error| error.to_string())?;
         let expires = self.clock.now().plus(for_ms);
-        let kept = self.store.add_edge_token(digest(&token), edge.clone(), expires);
+        let kept = self
+            .store
+            .add_edge_token(digest(&token), edge.clone(), expires);
         kept.await.map_err(|error| error.to_string())?;
-        if let Some(users) = &self.users {
-            // With the token as password it may say one thing: that it has the token.
-            users.admit_for(edge.as_str(), &huitian_broker::credential(&token), for_ms);
+        if let Some(doors) = &self.doors {
+            let hash = PasswordHash::of_token(&token).map_err(|error| error.to_string())?;
+            doors.admit(&edge, &hash.to_string())?;
         }
+        let known = self.row(&edge).clone();
+        self.store
+            .set_edge(known)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok(token)
     }
 
@@ -408,10 +430,13 @@ impl Fleet {
     }
 
     async fn back(&mut self, edge: &EdgeId, to: Option<u64>) -> Result<u64, String> {
-        let configs = self.store.edge_configs(edge).map_err(|error| error.to_string())?;
-        let mut applied = configs.iter().filter(|row| {
-            matches!(row.outcome, Some((_, ConfigOutcome::Applied))) && !row.dry_run
-        });
+        let configs = self
+            .store
+            .edge_configs(edge)
+            .map_err(|error| error.to_string())?;
+        let mut applied = configs
+            .iter()
+            .filter(|row| matches!(row.outcome, Some((_, ConfigOutcome::Applied))) && !row.dry_run);
         let found = match to {
             Some(version) => configs.iter().find(|row| row.version == version),
             None => applied.nth(1),
@@ -437,11 +462,11 @@ fn in_force(configs: &[EdgeConfigRow]) -> Option<&EdgeConfigRow> {
     })
 }
 
-/// 128 random bits as 32 hex digits.
-fn secret() -> String {
-    format!("{:016x}{:016x}", random(), random())
-}
-
+/// What is kept of a token: enough to know it again, of no use to whoever reads it.
 fn digest(token: &str) -> String {
-    huitian_broker::digest(token)
+    let bytes = Sha256::digest(token.as_bytes());
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        text.push_str(&format!("{byte:02x}"));
+        text
+    })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use huitian_console::{
     Board, Console, ConsoleConfig, ConsoleError, Health, Limits, Phase, Progress, World,
 };
-use huitian_edge::{Intake, Numbering};
+use huitian_edge::{Intake, Numbering, SourceError, Sources, Way};
 use huitian_model::{EdgeId, UtcMs};
 use huitian_notify::{Secret, Webhook};
 use huitian_store::{AlertQuery, Retention, Sqlite, StoreConfig, StoreError};
@@ -15,15 +15,18 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::appender::{Appender, Ask};
+use super::doors::Doors;
+use super::downlink::{Downlinks, Ways as DownWays, carry};
 use super::drive::{Drive, GROUPS_MAX, drive};
 use super::driver::{Driver, Placed};
+use super::fleet::{Fleet, FleetAsk, FleetEvent};
 use super::influx::InfluxSink;
-use super::intake::{IntakeError, Intakes};
 use super::plan::{News, Plan, PlanFaults};
 use super::random::random;
 use super::reload::Reloader;
 use super::tell::Teller;
 use super::tick::Ticker;
+use super::uplink::{Answer, Uplinks};
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::demo::{Demo, DemoError, DemoRun, Ways};
@@ -31,6 +34,12 @@ use crate::metrics::Metrics;
 
 /// Asks that wait for the appender: two group commits.
 const ASKS_MAX: usize = 8_192;
+
+/// What edges said and the books have not noted yet: a hello and a heartbeat of each of 127.
+const FLEET_EVENTS_MAX: usize = 512;
+
+/// Operators that wait for an answer of the fleet.
+const OPERATORS_MAX: usize = 16;
 
 /// Alerts loaded onto the board at the start.
 const ALERTS_LOADED: usize = 1_000;
@@ -52,7 +61,7 @@ pub enum HubError {
     Console(#[from] ConsoleError),
     /// A way in.
     #[error(transparent)]
-    Intake(#[from] IntakeError),
+    Intake(#[from] SourceError),
     /// The simulated district.
     #[error(transparent)]
     Demo(#[from] DemoError),
@@ -96,6 +105,7 @@ pub async fn run(mut config: Config, flags: Overrides, clock: Clock) -> Result<(
         board,
         stop,
         stopped,
+        operators: watch::channel(None).0,
     };
     hub.run(demo).await
 }
@@ -155,6 +165,8 @@ struct Hub {
     board: Board,
     stop: watch::Sender<bool>,
     stopped: watch::Receiver<bool>,
+    /// Where operators ask about edges, once the fleet is there.
+    operators: watch::Sender<Option<mpsc::Sender<FleetAsk>>>,
 }
 
 /// What runs until the stop.
@@ -175,7 +187,7 @@ impl Hub {
         let (names, named) = watch::channel(Arc::clone(&self.plan.inventory));
         let last_tick = driver.now();
         let demo = demo.map(|demo| demo.numbered(&driver));
-        let appender = self.appender(&driver, engines)?;
+        let (appender, fleet) = self.appender(&driver, engines)?;
         let (quiet, appending) = watch::channel(false);
         let appended = tokio::spawn(appender.run(asked, appending));
         let driven = tokio::spawn(drive(
@@ -190,9 +202,10 @@ impl Hub {
         ));
         self.tell_news(&asks).await?;
         self.sinks(&mut tasks, &committed, &named).await?;
-        let intakes = Intakes::open(&self.config, &asks).await?;
+        let sources = self.open_sources(&asks).await?;
+        self.run_fleet(&sources, fleet, &asks, &mut tasks)?;
         let end = LogEnd {
-            broker: intakes.broker_addr(),
+            broker: sources.broker().map(huitian_broker::Broker::local_addr),
             last_tick,
         };
         let demo = demo.map(|demo| self.demo_run(demo, &asks, end));
@@ -202,7 +215,7 @@ impl Hub {
         // In order: nothing more comes in, what came in is stored, engines reach it and save.
         let stopping = async {
             self.stop.send_replace(true);
-            intakes.stop().await;
+            sources.stop().await;
             quiet.send_replace(true);
             drop(asks);
             let driven = driven
@@ -280,7 +293,7 @@ impl Hub {
         &self,
         driver: &Driver<B>,
         engines: mpsc::Sender<Vec<Placed>>,
-    ) -> Result<Appender, HubError> {
+    ) -> Result<(Appender, FleetEnds), HubError> {
         let edge = EdgeId::new("local").map_err(|error| HubError::Other(error.to_string()))?;
         let (epoch, next) = driver.numbering(&edge).unwrap_or((random(), [].into()));
         let intake = Intake::new(
@@ -292,7 +305,17 @@ impl Hub {
             .demo
             .as_ref()
             .is_some_and(|demo| demo.speed != 1);
-        Ok(Appender {
+        let (downlinks, answers) = Downlinks::new(Arc::clone(&self.metrics));
+        let (fleet, events) = mpsc::channel(FLEET_EVENTS_MAX);
+        let ends = FleetEnds {
+            downlinks: downlinks.clone(),
+            answers,
+            events,
+        };
+        let appender = Appender {
+            uplinks: Uplinks::new(driver.marks(), Fleet::wanted(&self.store)?),
+            downlinks,
+            fleet,
             store: self.store.clone(),
             ticked: intake.partitions(),
             intake,
@@ -302,7 +325,56 @@ impl Hub {
             metrics: Arc::clone(&self.metrics),
             only_client: faster.then(|| crate::demo::CLIENT.to_owned()),
             engines,
+        };
+        Ok((appender, ends))
+    }
+
+    /// Opens the ways in; each forwards to the appender.
+    async fn open_sources(&self, asks: &mpsc::Sender<Ask>) -> Result<Sources, SourceError> {
+        Sources::open(&self.config.mqtt, |way, room| {
+            let (inbox, mut deliveries) = mpsc::channel(room);
+            let asks = asks.clone();
+            tokio::spawn(async move {
+                while let Some(delivery) = deliveries.recv().await {
+                    if asks.send(Ask::Delivery(delivery, way)).await.is_err() {
+                        // The appender has stopped: what is not acknowledged is sent again.
+                        return;
+                    }
+                }
+            });
+            inbox
         })
+        .await
+    }
+
+    /// Keeps the books of the edges, and answers them.
+    fn run_fleet(
+        &self,
+        sources: &Sources,
+        ends: FleetEnds,
+        asks: &mpsc::Sender<Ask>,
+        tasks: &mut Tasks,
+    ) -> Result<(), StoreError> {
+        let ways = DownWays {
+            embedded: sources.broker().map(huitian_broker::Broker::publisher),
+            external: sources.publishers(),
+        };
+        let carrying = carry(ends.answers, ways, self.stopped.clone());
+        tasks.spawn(async move {
+            carrying.await;
+            Ok(())
+        });
+        let fleet = Fleet::open(
+            (self.store.clone(), self.clock.clone()),
+            ends.downlinks,
+            asks.clone(),
+            sources.users().map(Doors::new),
+        )?;
+        let (operators, operator) = mpsc::channel(OPERATORS_MAX);
+        self.operators.send_replace(Some(operators));
+        let run = fleet.run(ends.events, operator, self.stopped.clone());
+        tasks.spawn(async move { run.await.map_err(HubError::from) });
+        Ok(())
     }
 
     /// Tells the log of another inventory or other settings, before anything else is appended.
@@ -419,6 +491,13 @@ impl Hub {
             Ok(published?)
         });
     }
+}
+
+/// The ends of the fleet's channels.
+struct FleetEnds {
+    downlinks: Downlinks,
+    answers: mpsc::Receiver<Answer>,
+    events: mpsc::Receiver<(FleetEvent, Way)>,
 }
 
 /// What the demo must know of log and broker.

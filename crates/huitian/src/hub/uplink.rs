@@ -6,10 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use huitian_model::uplink::{self, AHEAD_MAX, Down, HubMark, Lane, Up, UpFrame, UpNote, UpStranger};
+use huitian_edge::Way;
+use huitian_model::uplink::{
+    self, AHEAD_MAX, Down, HubMark, Lane, Up, UpFrame, UpNote, UpStranger,
+};
 use huitian_model::{EdgeId, Lost, Partition, Record, TimeSource, UtcMs};
 
-use super::appender::Path;
 use super::fleet::FleetEvent;
 
 /// Queues of one edge that may speak at the same time: its own, and those of copies of it.
@@ -34,7 +36,7 @@ struct Known {
     leases: Vec<Lease>,
     /// Instances that said hello: which and when, the last last.
     hellos: Vec<(u64, UtcMs)>,
-    path: Option<Path>,
+    path: Option<Way>,
 }
 
 /// What came of one message.
@@ -58,7 +60,7 @@ pub struct Answer {
     /// To whom.
     pub edge: EdgeId,
     /// Which way.
-    pub path: Path,
+    pub path: Way,
     /// What.
     pub down: Down,
 }
@@ -112,7 +114,7 @@ impl Uplinks {
     }
 
     /// Hears one message of an edge.
-    pub fn hear(&mut self, edge: &EdgeId, path: Path, bytes: &[u8], now: UtcMs) -> UpHeard {
+    pub fn hear(&mut self, edge: &EdgeId, path: Way, bytes: &[u8], now: UtcMs) -> UpHeard {
         let mut heard = UpHeard::default();
         if self.known.len() >= EDGES_MAX && !self.known.contains_key(edge) {
             heard.refused = Some(format!("expected at most {EDGES_MAX} edges"));
@@ -224,6 +226,12 @@ impl Uplinks {
         now: UtcMs,
         heard: &mut UpHeard,
     ) {
+        if let Some(turns) = self.turns(edge, instance, now) {
+            heard.events.push(FleetEvent::Conflict {
+                edge: edge.clone(),
+                text: turns,
+            });
+        }
         let marks = self.marks.get(&(edge.clone(), epoch));
         let ahead_of_edge = marks.into_iter().flatten().find_map(|(partition, mark)| {
             let limit = lanes
@@ -238,12 +246,6 @@ impl Uplinks {
                 )
             })
         });
-        if let Some(turns) = self.turns(edge, instance, now) {
-            heard.events.push(FleetEvent::Conflict {
-                edge: edge.clone(),
-                text: turns,
-            });
-        }
         if let Some(reason) = ahead_of_edge {
             heard.events.push(FleetEvent::Conflict {
                 edge: edge.clone(),
@@ -305,7 +307,12 @@ impl Uplinks {
             .into_iter()
             .flatten()
             .any(|lease| lease.epoch == epoch && lease.instance == instance);
-        if !is_welcome && !self.pending.answers.contains(&(edge.clone(), Down::HelloAgain)) {
+        if !is_welcome
+            && !self
+                .pending
+                .answers
+                .contains(&(edge.clone(), Down::HelloAgain))
+        {
             self.answer(edge, Down::HelloAgain);
         }
         is_welcome
@@ -387,7 +394,7 @@ impl Uplinks {
     }
 
     /// The way on which an edge was heard last.
-    pub fn path(&self, edge: &EdgeId) -> Option<Path> {
+    pub fn path(&self, edge: &EdgeId) -> Option<Way> {
         self.known.get(edge)?.path
     }
 }
@@ -396,7 +403,10 @@ impl Uplinks {
 fn correct(frame: &mut UpFrame, by_ms: i64) {
     for (_, reading) in &mut frame.readings {
         reading.received_at = reading.received_at.plus(by_ms);
-        if matches!(reading.time_source, TimeSource::Receiver | TimeSource::Corrected) {
+        if matches!(
+            reading.time_source,
+            TimeSource::Receiver | TimeSource::Corrected
+        ) {
             reading.at = reading.at.plus(by_ms);
             reading.time_source = TimeSource::Corrected;
         }

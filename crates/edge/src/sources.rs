@@ -1,0 +1,375 @@
+//! Where messages come in: a listener of our own, and sessions with other brokers. The same
+//! settings and the same code in the edge and in the hub.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use huitian_broker::{Access, Broker, BrokerConfig, BrokerError, Notice, Tls, Users, UsersError};
+use huitian_mqtt::{
+    Delivery, Login, Protocol, Publisher, Session, SessionConfig, SessionError, TlsConfig,
+};
+use huitian_settings::{ConfigFault, Span, read_secret};
+use serde::Deserialize;
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+/// Messages that wait between a way in and whoever stores them. One group commit takes up to
+/// 4,096; as many again may wait, at most 64 MiB of the 16 KiB that a device may send.
+const INBOX_MAX: usize = 4_096;
+
+/// Notices of the listener that wait to be logged.
+const NOTICES_MAX: usize = 64;
+
+/// `[mqtt]` as it is written.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct MqttRaw {
+    addr: Option<SocketAddr>,
+    embedded: Option<bool>,
+    users_file: Option<PathBuf>,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    client_ca_file: Option<PathBuf>,
+    client_crl_file: Option<PathBuf>,
+    insecure: bool,
+    brokers: Vec<BrokerRaw>,
+}
+
+/// `[[mqtt.brokers]]`, or the broker of the uplink, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerRaw {
+    host: String,
+    port: Option<u16>,
+    client_id: Option<String>,
+    #[serde(default = "level_4")]
+    protocol: u8,
+    username: Option<String>,
+    password_file: Option<PathBuf>,
+    #[serde(default)]
+    insecure: bool,
+    tls: Option<TlsRaw>,
+    share_group: Option<String>,
+    #[serde(default)]
+    clean_start: bool,
+    keep_alive: Option<Span>,
+    session_expiry: Option<Span>,
+    topics: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct TlsRaw {
+    ca_file: Option<PathBuf>,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    crl_file: Option<PathBuf>,
+    server_name: Option<String>,
+}
+
+const fn level_4() -> u8 {
+    4
+}
+
+/// A listener of our own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenConfig {
+    /// Where.
+    pub addr: SocketAddr,
+    /// Who may log in; none: whoever reaches the port, on loopback only.
+    pub users: Option<PathBuf>,
+    /// Encrypted.
+    pub tls: Option<Tls>,
+    /// Whether passwords may come unencrypted from other machines.
+    pub insecure: bool,
+}
+
+/// All ways in for MQTT.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MqttConfig {
+    /// A listener of our own.
+    pub listen: Option<ListenConfig>,
+    /// Sessions with other brokers.
+    pub brokers: Vec<SessionConfig>,
+}
+
+/// What a program says where the settings say nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Defaults {
+    /// Where to listen; none: only if the settings say so.
+    pub listen: Option<SocketAddr>,
+    /// Client id of sessions.
+    pub client_id: &'static str,
+    /// What sessions subscribe to.
+    pub topics: &'static [&'static str],
+}
+
+impl MqttRaw {
+    /// Checks what no single value can say about itself; `flag` goes before the file.
+    ///
+    /// # Errors
+    /// [`ConfigFault`].
+    pub fn check(
+        self,
+        flag: Option<SocketAddr>,
+        defaults: Defaults,
+    ) -> Result<MqttConfig, ConfigFault> {
+        let addr = flag.or(self.addr).or(defaults.listen);
+        let addr = addr.filter(|_| self.embedded != Some(false));
+        let tls = match (self.cert_file, self.key_file) {
+            (Some(cert), Some(key)) => Some(Tls {
+                cert,
+                key,
+                client_ca: self.client_ca_file,
+                client_crl: self.client_crl_file,
+            }),
+            (None, None) if self.client_ca_file.is_none() => None,
+            _ => {
+                let fault = "mqtt.cert_file and mqtt.key_file belong together, and \
+                             mqtt.client_ca_file needs both";
+                return Err(ConfigFault::plain(fault));
+            }
+        };
+        if let Some(addr) = addr
+            && !addr.ip().is_loopback()
+        {
+            if self.users_file.is_none() {
+                return Err(ConfigFault::plain(format!(
+                    "mqtt.addr: {addr} can be reached from other machines: expected \
+                     mqtt.users_file, which says who may log in, or a loopback address"
+                )));
+            }
+            if tls.is_none() && !self.insecure {
+                return Err(ConfigFault::plain(format!(
+                    "mqtt.addr: passwords would go unencrypted to {addr}: expected \
+                     mqtt.cert_file and mqtt.key_file, or mqtt.insecure = true"
+                )));
+            }
+        }
+        let brokers = self
+            .brokers
+            .into_iter()
+            .map(|raw| raw.check("mqtt.brokers", defaults));
+        Ok(MqttConfig {
+            listen: addr.map(|addr| ListenConfig {
+                addr,
+                users: self.users_file,
+                tls,
+                insecure: self.insecure,
+            }),
+            brokers: brokers.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl BrokerRaw {
+    /// The session that it asks for.
+    ///
+    /// # Errors
+    /// [`ConfigFault`] with the key.
+    pub fn check(self, key: &str, defaults: Defaults) -> Result<SessionConfig, ConfigFault> {
+        let protocol = Protocol::from_level(self.protocol).ok_or_else(|| {
+            let found = self.protocol;
+            ConfigFault::plain(format!(
+                "{key}.protocol must be 4 (MQTT 3.1.1) or 5, found {found}"
+            ))
+        })?;
+        let client_id = self
+            .client_id
+            .unwrap_or_else(|| defaults.client_id.to_owned());
+        let port = self
+            .port
+            .unwrap_or(if self.tls.is_some() { 8883 } else { 1883 });
+        let mut session = SessionConfig::new(&self.host, port, &client_id, defaults.topics);
+        session.protocol = protocol;
+        session.insecure = self.insecure;
+        session.share_group = self.share_group;
+        session.clean_start = self.clean_start;
+        session.subscriptions = self.topics.unwrap_or(session.subscriptions);
+        session.tls = self.tls.map(|tls| TlsConfig {
+            ca_file: tls.ca_file,
+            cert_file: tls.cert_file,
+            key_file: tls.key_file,
+            crl_file: tls.crl_file,
+            server_name: tls.server_name,
+        });
+        if let Some(username) = self.username {
+            let file = self.password_file.as_deref();
+            let password = file.map(|path| read_secret(path, &format!("{key}.password_file")));
+            session.login = Some(Login {
+                username,
+                password: password
+                    .transpose()?
+                    .map_or_else(String::new, |secret| secret.0),
+            });
+        } else if self.password_file.is_some() {
+            return Err(ConfigFault::plain(format!(
+                "{key}.password_file needs {key}.username"
+            )));
+        }
+        if let Some(span) = self.keep_alive {
+            session.keep_alive = duration(span);
+        } else if protocol == Protocol::V5 {
+            session.keep_alive = session.keep_alive.max(Duration::from_secs(7));
+        }
+        if let Some(span) = self.session_expiry {
+            session.session_expiry = duration(span);
+        }
+        session
+            .check()
+            .map_err(|error| ConfigFault::plain(format!("{key}: {error}")))?;
+        Ok(session)
+    }
+}
+
+fn duration(span: Span) -> Duration {
+    Duration::from_millis(span.0.unsigned_abs())
+}
+
+/// Which way a message came.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Way {
+    /// From the device itself, at our own listener: its retain flag is a wish for later.
+    Embedded,
+    /// From another broker, by its place in the settings: the retain flag marks what that broker
+    /// had kept from before.
+    External(u16),
+}
+
+/// Why a way in could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Our own listener.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// Its users.
+    #[error(transparent)]
+    Users(#[from] UsersError),
+    /// A session with another broker.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+}
+
+/// The ways in that are open.
+pub struct Sources {
+    broker: Option<Broker>,
+    users: Option<(PathBuf, Arc<Users>)>,
+    sessions: Vec<Session>,
+}
+
+impl Sources {
+    /// Opens all that the settings name. `inbox` gives each way the channel of its messages.
+    ///
+    /// # Errors
+    /// [`SourceError`] where a port is taken or a setting cannot be used.
+    pub async fn open(
+        config: &MqttConfig,
+        inbox: impl Fn(Way, usize) -> mpsc::Sender<Delivery>,
+    ) -> Result<Self, SourceError> {
+        let mut sources = Self {
+            broker: None,
+            users: None,
+            sessions: Vec::new(),
+        };
+        if let Some(listen) = &config.listen {
+            sources
+                .listen(listen, inbox(Way::Embedded, INBOX_MAX))
+                .await?;
+        }
+        for (number, session) in (0_u16..).zip(&config.brokers) {
+            info!(
+                host = session.host,
+                port = session.port,
+                "reading from another broker"
+            );
+            let inbox = inbox(Way::External(number), INBOX_MAX);
+            sources
+                .sessions
+                .push(Session::connect(session.clone(), inbox)?);
+        }
+        Ok(sources)
+    }
+
+    async fn listen(
+        &mut self,
+        listen: &ListenConfig,
+        inbox: mpsc::Sender<Delivery>,
+    ) -> Result<(), SourceError> {
+        let mut config = BrokerConfig::new(listen.addr);
+        if let Some(path) = &listen.users {
+            let users = Users::load(path)?;
+            info!(users = users.count(), "who may log in");
+            config.access = Access::Users(Arc::clone(&users));
+            self.users = Some((path.clone(), users));
+        }
+        config.tls.clone_from(&listen.tls);
+        config.insecure = listen.insecure;
+        let (notices, mut noticed) = mpsc::channel(NOTICES_MAX);
+        config.notices = Some(notices);
+        let broker = Broker::start(config, inbox).await?;
+        info!(addr = %broker.local_addr(), tls = listen.tls.is_some(), "MQTT listener");
+        // Ends with the broker, which holds the other end.
+        tokio::spawn(async move {
+            while let Some(notice) = noticed.recv().await {
+                say(&notice);
+            }
+        });
+        self.broker = Some(broker);
+        Ok(())
+    }
+
+    /// Our own listener.
+    pub const fn broker(&self) -> Option<&Broker> {
+        self.broker.as_ref()
+    }
+
+    /// Who may log in, and the file that says so.
+    pub fn users(&self) -> Option<(PathBuf, Arc<Users>)> {
+        self.users.clone()
+    }
+
+    /// To publish on other brokers, in the order of the settings.
+    pub fn publishers(&self) -> Vec<Publisher> {
+        self.sessions.iter().map(Session::publisher).collect()
+    }
+
+    /// Reads again who may log in, and the certificates; says so where it cannot.
+    pub fn reload(&self) {
+        if let Some((path, users)) = &self.users
+            && let Err(error) = users.reload()
+        {
+            warn!(path = %path.display(), %error, "users not read again: the former stay");
+        }
+        if let Some(broker) = &self.broker
+            && let Err(error) = broker.reload_tls()
+        {
+            warn!(%error, "certificates not read again: the former stay");
+        }
+    }
+
+    /// Closes all, after what is on its way has been answered.
+    pub async fn stop(self) {
+        if let Some(broker) = self.broker {
+            broker.stop().await;
+        }
+        for session in self.sessions {
+            session.stop().await;
+        }
+    }
+}
+
+fn say(notice: &Notice) {
+    match notice {
+        Notice::DuplicateClientId { client_id } => {
+            warn!(%client_id, "two clients with one id take the connection from each other");
+        }
+        Notice::RateLimited { client_id } => {
+            warn!(%client_id, "sends more than a device may: its newest messages are dropped");
+        }
+        Notice::LoginsBlocked { address } => {
+            warn!(%address, "too many wrong passwords: refused for a minute");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Claims about what edges are believed and answered.
