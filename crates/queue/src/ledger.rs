@@ -67,6 +67,13 @@ pub struct Loss {
     pub detail: Vec<u8>,
 }
 
+impl Loss {
+    /// Bytes that the row takes in a snapshot.
+    fn bytes(&self) -> u64 {
+        crate::number::wide(self.detail.len()).saturating_add(67)
+    }
+}
+
 /// Looks at entries before they are dropped, so that a row can say whose readings they were.
 pub trait OnDrop {
     /// An unreleased entry that is about to be dropped.
@@ -129,9 +136,11 @@ impl State {
         }
     }
 
-    /// Joins the oldest rows of one epoch, lane and reason until few enough are left.
-    pub(crate) fn join_losses(&mut self, on_drop: &mut dyn OnDrop) {
-        while self.losses.len() > LOSSES_MAX {
+    /// Joins the oldest rows of one epoch, lane and reason until few enough are left, and they
+    /// take no more than `bytes_max` of each snapshot.
+    pub(crate) fn join_losses(&mut self, bytes_max: u64, on_drop: &mut dyn OnDrop) {
+        let size = |losses: &[Loss]| losses.iter().map(Loss::bytes).fold(0, u64::saturating_add);
+        while self.losses.len() > LOSSES_MAX || size(&self.losses) > bytes_max {
             let mut seen = BTreeMap::new();
             let pair = self.losses.iter().enumerate().find_map(|(index, loss)| {
                 let key = (loss.epoch, loss.lane, loss.reason);

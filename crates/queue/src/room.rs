@@ -47,7 +47,7 @@ impl<D: Disk> Queue<D> {
 
     fn full(&self, batch: &Batch) -> QueueError {
         QueueError::Full {
-            used: self.stats().bytes,
+            used: self.used(),
             wanted: batch.bytes(),
             limit: self.limits.bytes_max,
         }
@@ -57,17 +57,21 @@ impl<D: Disk> Queue<D> {
     fn has_room(&self, bytes: u64) -> bool {
         let snapshot = self.state.snapshot().bytes().saturating_add(HEAD_BYTES);
         let wanted = bytes.saturating_add(snapshot.saturating_mul(2));
-        let used = self
-            .segments
-            .values()
-            .fold(0_u64, |sum, one| sum.saturating_add(one.bytes));
-        used.saturating_add(wanted) <= self.limits.bytes_max
+        self.used().saturating_add(wanted) <= self.limits.bytes_max
             && wide(self.segments.len()) < SEGMENTS_MAX
+    }
+
+    fn used(&self) -> u64 {
+        self.segments
+            .values()
+            .fold(0_u64, |sum, one| sum.saturating_add(one.bytes))
     }
 
     /// Gives something up; false where there is nothing to give.
     fn make_room(&mut self, now_ms: i64) -> Result<bool, QueueError> {
-        if self.sweep()? {
+        // Each turn must free something, or an append could go round for ever.
+        let used = self.used();
+        if self.sweep()? && self.used() < used {
             return Ok(true);
         }
         match self.limits.when_full {

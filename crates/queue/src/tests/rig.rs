@@ -35,7 +35,6 @@ pub(super) struct Rig {
     pub(super) book: BTreeMap<u8, Page>,
     /// An append that failed: after a crash it may be there.
     unsure: Vec<Spec>,
-    pub(super) told: u64,
     opened: u64,
     /// Losses whose number is not known are permitted: numbers may be fewer than in the book.
     pub(super) clock: i64,
@@ -60,7 +59,6 @@ impl Rig {
             queue: None,
             book: BTreeMap::new(),
             unsure: Vec::new(),
-            told: 0,
             opened: 0,
             clock: NOW,
         };
@@ -239,8 +237,7 @@ impl Rig {
         let mut stored: BTreeMap<u8, u64> = BTreeMap::new();
         for entry in &all {
             let page = self.book.get(&entry.lane).expect("a lane that was used");
-            let n = entry.n + page.base - 0;
-            let n = n.min(u64::MAX);
+            let n = entry.n + page.base;
             let known = page
                 .entries
                 .range(..=n)
