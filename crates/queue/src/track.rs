@@ -1,0 +1,68 @@
+//! Follows the state through the records of all segments, oldest first.
+
+use crate::segment::Item;
+use crate::state::{Lane, State};
+
+/// The state as the records said it so far.
+#[derive(Debug, Default)]
+pub(crate) struct Track {
+    pub(crate) state: State,
+    /// Whether any snapshot was whole.
+    pub(crate) has_state: bool,
+}
+
+impl Track {
+    /// Applies the records of one batch.
+    pub(crate) fn replay(&mut self, items: Vec<Item>) {
+        let mut items = items.into_iter().peekable();
+        while let Some(item) = items.next() {
+            match item {
+                Item::State(mut state, count) => {
+                    while let Some(Item::Loss(_)) = items.peek() {
+                        if let Some(Item::Loss(loss)) = items.next() {
+                            state.losses.push(loss);
+                        }
+                    }
+                    if u32::try_from(state.losses.len()) == Ok(count) {
+                        self.state = state;
+                        self.has_state = true;
+                    }
+                }
+                Item::Entry(entry) => self.reach(entry.lane, entry.n, entry.end()),
+                Item::Permit(pairs) => {
+                    for (lane, limit) in pairs {
+                        self.reach(lane, limit, limit);
+                        let lane = self.state.lanes.entry(lane).or_default();
+                        lane.limit = lane.limit.max(limit);
+                    }
+                }
+                Item::Release(pairs) => {
+                    for (lane, released) in pairs {
+                        let lane = self.state.lanes.entry(lane).or_default();
+                        lane.released = lane.released.max(released);
+                    }
+                }
+                // Losses without their state, and trailers, say nothing new.
+                Item::Loss(_) | Item::Trailer(_) => {}
+            }
+        }
+    }
+
+    /// Numbers up to `end` were given: what lies between was appended, wherever it is now.
+    fn reach(&mut self, lane: u8, first: u64, end: u64) {
+        let unknown = Lane {
+            base: first,
+            next: first,
+            released: first,
+            ..Lane::default()
+        };
+        let start = if self.has_state {
+            Lane::default()
+        } else {
+            unknown
+        };
+        let lane = self.state.lanes.entry(lane).or_insert(start);
+        lane.stored = lane.stored.saturating_add(end.saturating_sub(lane.next));
+        lane.next = lane.next.max(end);
+    }
+}
