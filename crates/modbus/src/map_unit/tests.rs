@@ -1,0 +1,1 @@
+//! Units by map.
