@@ -305,9 +305,8 @@ fn ages(line: &LineLoad, units: &[UnitLoad]) -> Vec<ChannelAge> {
     for unit in units {
         for (channel, last) in &unit.channels {
             let needed = unit.requests.iter().take(last + 1);
-            let times = needed.map(|request| {
-                line.transaction_us(*request, unit.reply_us, unit.gap_us)
-            });
+            let times =
+                needed.map(|request| line.transaction_us(*request, unit.reply_us, unit.gap_us));
             let reached_us = before_us + times.sum::<u64>();
             let reached_us = if units.len() > 1 {
                 line.stretched_us(reached_us) + longest_probe_us(line, units)
@@ -354,7 +353,11 @@ fn lines(line: &LineLoad, units: &[UnitLoad], (cycle_us, worst_us): (u64, u64)) 
     }
     lines.push(format!("sum of {} units: {cycle_us} us", units.len()));
     if let Some(one_dead_us) = self::worst_us(line, units, 1) {
-        let saved = units.iter().map(|unit| unit.busy_us(line)).min().unwrap_or(0);
+        let saved = units
+            .iter()
+            .map(|unit| unit.busy_us(line))
+            .min()
+            .unwrap_or(0);
         lines.push(format!(
             "one dead unit: ({cycle_us} - {saved}) us / (1 - {} %) + one probe of {} us = \
              {one_dead_us} us",
@@ -385,7 +388,10 @@ fn head(line: &LineLoad) -> String {
         Transmission::Rtu => format!("line {name}: {wire}"),
         Transmission::Tcp => format!("line {name}: TCP, {} us of latency", line.latency_us),
         Transmission::RtuOverTcp => {
-            format!("line {name}: {wire}; over TCP, {} us of latency", line.latency_us)
+            format!(
+                "line {name}: {wire}; over TCP, {} us of latency",
+                line.latency_us
+            )
         }
     }
 }

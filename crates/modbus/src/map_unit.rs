@@ -158,7 +158,9 @@ impl Unit for MapUnit {
     }
 
     fn finish(&mut self, at: UtcMs) -> Vec<Sampled> {
-        let samples = self.map.samples(&self.image, &|name| self.bound.contains(name));
+        let samples = self
+            .map
+            .samples(&self.image, &|name| self.bound.contains(name));
         let sampled = samples
             .into_iter()
             .map(|sample| Sampled {

@@ -114,8 +114,17 @@ const fn request(span: RegisterSpan) -> Request {
     }
 }
 
-/// Requests, suspicion squared, addresses: the lesser is the better plan.
-type Cost = (u32, u64, u64);
+/// Of two plans the one with the lesser cost is better.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+struct Cost {
+    requests: u32,
+    /// The sum of the squares of the spans under suspicion in each block: least when halved.
+    doubt: u64,
+    /// The spans in blocks with doubt: innocent company is left out of them.
+    company: u64,
+    /// The addresses that are read.
+    addresses: u64,
+}
 
 /// The best plan from one span on: its cost, and how many spans its first block takes.
 #[derive(Clone, Copy)]
@@ -141,7 +150,7 @@ fn cover(
     // From behind: best[i] is the best plan of spans[i..].
     let mut best = vec![
         Best {
-            cost: (0, 0, 0),
+            cost: Cost::default(),
             take: 0,
             end: 0,
         };
@@ -163,20 +172,25 @@ fn cover(
                 break;
             }
             doubted += u64::from(suspects.get(last).copied().unwrap_or(false));
-            let rest = best.get(last + 1).map_or((0, 0, 0), |best| best.cost);
-            let cost = (
-                rest.0 + 1,
-                rest.1 + doubted * doubted,
-                rest.2 + u64::from(end - begin),
-            );
+            let rest = best.get(last + 1).map(|best| best.cost).unwrap_or_default();
+            let take = last + 1 - first;
+            let company = if doubted == 0 { 0 } else { take };
+            let cost = Cost {
+                requests: rest.requests + 1,
+                doubt: rest.doubt + doubted * doubted,
+                company: rest.company + u64::try_from(company).unwrap_or(u64::MAX),
+                addresses: rest.addresses + u64::from(end - begin),
+            };
             if found.is_none_or(|found| cost < found.cost) {
-                let take = last + 1 - first;
                 found = Some(Best { cost, take, end });
             }
         }
         // Longer than any request: left out. Settings with such a span are refused before.
         let alone = Best {
-            cost: best.get(first + 1).map_or((1, 0, 0), |best| best.cost),
+            cost: best
+                .get(first + 1)
+                .map(|best| best.cost)
+                .unwrap_or_default(),
             take: 1,
             end: begin,
         };

@@ -61,17 +61,26 @@ fn transactions_take_as_long_as_computed_by_hand() {
     // One register: 8 + 7 characters are 150 bits = 15,625 us; 45,000 reply; 3,646 silence.
     assert_eq!(slow.transaction_us(request(HOLDING, 1), 45_000, 0), 64_271);
     // 125 registers: 8 + 255 characters are 2,630 bits = 273,958.3 us.
-    assert_eq!(slow.transaction_us(request(HOLDING, 125), 0, 0), 273_959 + 3_646);
+    assert_eq!(
+        slow.transaction_us(request(HOLDING, 125), 0, 0),
+        273_959 + 3_646
+    );
     // 9 bits: 8 + 5 + 2 characters, as one register.
     assert_eq!(slow.transaction_us(request(DISCRETE, 9), 45_000, 0), 64_271);
     // A gap of 300 ms swallows the silence.
-    assert_eq!(slow.transaction_us(request(INPUT, 1), 45_000, 300_000), 360_625);
+    assert_eq!(
+        slow.transaction_us(request(INPUT, 1), 45_000, 300_000),
+        360_625
+    );
     // 19200 8E1: 11 bits. 38.5 / 19200 s = 2005.2 us; above that fixed.
     assert_eq!(line(19_200, Parity::Even).silence_us(), 2_006);
     assert_eq!(line(19_201, Parity::Even).silence_us(), 1_750);
     // 115200 8N1, one register: 150 / 115200 s = 1302.1 us, and 1,750.
     let fast = line(115_200, Parity::None);
-    assert_eq!(fast.transaction_us(request(HOLDING, 1), 0, 0), 1_303 + 1_750);
+    assert_eq!(
+        fast.transaction_us(request(HOLDING, 1), 0, 0),
+        1_303 + 1_750
+    );
     // A request and the timeout: 80 bits at 9600 are 8,333.3 us.
     assert_eq!(slow.probe_us(0), 8_334 + 1_000_000 + 3_646);
 }
@@ -82,7 +91,10 @@ fn over_tcp_latency_counts_and_over_a_serial_gateway_both() {
     tcp.transmission = Transmission::Tcp;
     tcp.latency_us = 20_000;
     assert_eq!(tcp.transaction_us(request(HOLDING, 125), 5_000, 0), 25_000);
-    assert_eq!(tcp.transaction_us(request(HOLDING, 1), 5_000, 7_000), 32_000);
+    assert_eq!(
+        tcp.transaction_us(request(HOLDING, 1), 5_000, 7_000),
+        32_000
+    );
     tcp.transmission = Transmission::RtuOverTcp;
     assert_eq!(tcp.transaction_us(request(HOLDING, 1), 45_000, 0), 84_271);
 }
@@ -97,19 +109,31 @@ fn shares_ages_and_the_dead_are_as_computed_by_hand() {
     let units = [apg, small];
     let budget = Budget::new(&line, &units).unwrap();
     assert_eq!(budget.cycle_us, 735_834 + 64_271);
-    let shares: Vec<_> = budget.units.iter().map(|unit| (unit.busy_us, unit.permille)).collect();
+    let shares: Vec<_> = budget
+        .units
+        .iter()
+        .map(|unit| (unit.busy_us, unit.permille))
+        .collect();
     assert_eq!(shares, [(735_834, 73), (64_271, 6)]);
     // The small one is dead: 735,834 / 0.8 = 919,792.5; a probe with the gap of the APG:
     // 8,334 + 1,000,000 + 300,000.
     assert_eq!(worst_us(&line, &units, 1), Some(919_793 + 1_308_334));
     assert_eq!(budget.worst_us, 2_228_127);
-    assert_eq!((worst_us(&line, &units, 0), worst_us(&line, &units, 2)), (Some(800_105), None));
+    assert_eq!(
+        (worst_us(&line, &units, 0), worst_us(&line, &units, 2)),
+        (Some(800_105), None)
+    );
     // The last channel: all of the cycle stretched, 800,105 / 0.8 = 1,000,131.25, and a probe.
     let ages: Vec<_> = budget.channels.iter().map(|age| age.worst_us).collect();
     let first = 10_000_000 + 919_793 + 1_308_334;
     assert_eq!(ages, [first, 10_000_000 + 1_000_132 + 1_308_334]);
     let text = budget.lines.join("\n");
-    for told in ["9600 baud 8N1", "735834 us", "(800105 - 64271) us / (1 - 20 %)", "2228127 us"] {
+    for told in [
+        "9600 baud 8N1",
+        "735834 us",
+        "(800105 - 64271) us / (1 - 20 %)",
+        "2228127 us",
+    ] {
         assert!(text.contains(told), "{told}: {text}");
     }
 }
@@ -123,7 +147,10 @@ fn a_line_that_cannot_keep_its_interval_is_refused_with_the_arithmetic() {
         .collect();
     let error = Budget::new(&line, &units).unwrap_err();
     // 29 of them stretched: 21,339,186 / 0.8 = 26,673,982.5, and a probe.
-    assert_eq!((error.needed_us, error.interval_us), (26_673_983 + 1_308_334, 10_000_000));
+    assert_eq!(
+        (error.needed_us, error.interval_us),
+        (26_673_983 + 1_308_334, 10_000_000)
+    );
     let text = error.to_string();
     assert!(text.contains("sum of 30 units: 22075020 us"), "{text}");
     assert!(text.contains("unit 30 (d-30)"), "{text}");

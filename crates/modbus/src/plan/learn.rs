@@ -119,9 +119,10 @@ impl Knowledge {
 
     /// The greatest end of a block that begins at `begin` and holds no refused run or hole.
     pub(super) fn end_max(&self, function: RegisterFunction, begin: u32) -> u32 {
-        let holes = self.holes.iter().filter(|hole| {
-            hole.function == function && u32::from(hole.address) >= begin
-        });
+        let holes = self
+            .holes
+            .iter()
+            .filter(|hole| hole.function == function && u32::from(hole.address) >= begin);
         let bad = self.bad_from(function, begin).map(|(bad, _)| bad);
         holes
             .chain(bad)
@@ -288,7 +289,9 @@ impl Knowledge {
         };
         let last = bad.address.saturating_add(bad.count.saturating_sub(1));
         let first = (bad.address..=last).find(|address| !is_cleared(*address));
-        let last = (bad.address..=last).rev().find(|address| !is_cleared(*address));
+        let last = (bad.address..=last)
+            .rev()
+            .find(|address| !is_cleared(*address));
         match (first, last) {
             (Some(first), Some(last)) => (first, (last - first).saturating_add(1)),
             _ => (bad.address, bad.count),

@@ -41,9 +41,19 @@ fn simple(wanted: &[RegisterSpan], registers_max: u16) -> Vec<Request> {
 /// stay in one request as long as the hole between them is at most `fill` and the request at most
 /// `longest` (plugins/inputs/modbus/README.md, optimization setting; the default of
 /// `optimization_max_register_fill` is 50).
-fn max_insert(fields: &[RegisterSpan], fill: u32, longest: impl Fn(RegisterFunction) -> u32) -> usize {
+fn max_insert(
+    fields: &[RegisterSpan],
+    fill: u32,
+    longest: impl Fn(RegisterFunction) -> u32,
+) -> usize {
     let mut sorted = fields.to_vec();
-    sorted.sort_by_key(|field| (field.function, field.address, std::cmp::Reverse(field.count)));
+    sorted.sort_by_key(|field| {
+        (
+            field.function,
+            field.address,
+            std::cmp::Reverse(field.count),
+        )
+    });
     let mut requests: Vec<(RegisterFunction, u32, u32)> = Vec::new();
     for field in sorted {
         let (begin, end) = (u32::from(field.address), field.end());
@@ -76,11 +86,17 @@ fn every_built_in_map_takes_at_most_the_requests_of_max_insert() {
             })
         };
         for wanted in [bound, map.all_spans()] {
-            let ours = plan(&wanted, PlanLimits::of(device), &Knowledge::new(map.holes()));
+            let ours = plan(
+                &wanted,
+                PlanLimits::of(device),
+                &Knowledge::new(map.holes()),
+            );
             let theirs = max_insert(&wanted, 50, longest);
             println!("{id}: {} requests, max_insert {theirs}", ours.len());
             assert!(ours.len() <= theirs, "{id}");
-            check(&wanted, &ours, |span| u32::from(span.count) <= longest(span.function));
+            check(&wanted, &ours, |span| {
+                u32::from(span.count) <= longest(span.function)
+            });
             compared += 1;
         }
     }
@@ -88,7 +104,11 @@ fn every_built_in_map_takes_at_most_the_requests_of_max_insert() {
 }
 
 /// Every span is read whole by one request, every request is permitted, none reads for nothing.
-fn check(wanted: &[RegisterSpan], requests: &[Request], is_permitted: impl Fn(RegisterSpan) -> bool) {
+fn check(
+    wanted: &[RegisterSpan],
+    requests: &[Request],
+    is_permitted: impl Fn(RegisterSpan) -> bool,
+) {
     let spans: Vec<_> = requests
         .iter()
         .map(|request| RegisterSpan {
@@ -105,12 +125,19 @@ fn check(wanted: &[RegisterSpan], requests: &[Request], is_permitted: impl Fn(Re
         assert!(is_permitted(*read), "{read:?}");
         let begins = wanted.iter().any(|span| span.address == read.address);
         let ends = wanted.iter().any(|span| span.end() == read.end());
-        assert!(begins && ends, "{read:?} begins and ends with what is wanted");
+        assert!(
+            begins && ends,
+            "{read:?} begins and ends with what is wanted"
+        );
     }
 }
 
 /// The fewest blocks that cover `rest`, by trying every way to put spans together.
-fn brute(rest: &[RegisterSpan], blocks: &[RegisterSpan], is_permitted: &impl Fn(RegisterSpan) -> bool) -> usize {
+fn brute(
+    rest: &[RegisterSpan],
+    blocks: &[RegisterSpan],
+    is_permitted: &impl Fn(RegisterSpan) -> bool,
+) -> usize {
     let Some((span, rest)) = rest.split_first() else {
         return blocks.len();
     };
@@ -175,7 +202,10 @@ proptest! {
 
 #[test]
 fn gaps_are_read_along_and_of_equal_plans_the_shortest_is_taken() {
-    assert_eq!(simple(&[holding(0, 1), holding(124, 1)], 125), [read(0, 125)]);
+    assert_eq!(
+        simple(&[holding(0, 1), holding(124, 1)], 125),
+        [read(0, 125)]
+    );
     let far = [holding(0, 1), holding(100, 1), holding(130, 1)];
     assert_eq!(simple(&far, 125), [read(0, 1), read(100, 31)]);
 }
@@ -193,7 +223,9 @@ fn the_last_address_is_read_and_nothing_beyond() {
 fn a_value_of_two_registers_is_never_split_over_two_requests() {
     let wanted: Vec<_> = (0..100).map(|n| holding(n * 2, 2)).collect();
     for longest in 2..=125 {
-        check(&wanted, &simple(&wanted, longest), |span| span.count <= longest);
+        check(&wanted, &simple(&wanted, longest), |span| {
+            span.count <= longest
+        });
     }
 }
 

@@ -38,7 +38,9 @@ pub(super) fn line(raw: RawLine) -> Result<LineConfig, String> {
     }
     let dead_share = raw.dead_share.unwrap_or(20);
     if !(1..=90).contains(&dead_share) {
-        return Err(format!("dead_share: expected 1 to 90 %, found {dead_share}"));
+        return Err(format!(
+            "dead_share: expected 1 to 90 %, found {dead_share}"
+        ));
     }
     let units = units(&raw)?;
     Ok(LineConfig {
@@ -55,9 +57,8 @@ pub(super) fn line(raw: RawLine) -> Result<LineConfig, String> {
 }
 
 fn endpoint(key: &str, text: &str) -> Result<Endpoint, String> {
-    let refuse = || {
-        format!("{key}: expected tcp://host:port or file:///dev/ttyUSB0, found {text:?}")
-    };
+    let refuse =
+        || format!("{key}: expected tcp://host:port or file:///dev/ttyUSB0, found {text:?}");
     if let Some(path) = text.strip_prefix("file://") {
         return if path.starts_with('/') && path.len() > 1 {
             Ok(Endpoint::Serial(path.into()))
@@ -133,7 +134,9 @@ fn ms(key: &str, span: Option<Span>, default: u64, range: (u64, u64)) -> Result<
         return Ok(found);
     }
     let (least, most) = range;
-    Err(format!("{key}: expected {least} to {most} ms, found {found} ms"))
+    Err(format!(
+        "{key}: expected {least} to {most} ms, found {found} ms"
+    ))
 }
 
 fn within<T: Copy + PartialOrd + std::fmt::Display>(
@@ -153,10 +156,9 @@ fn within<T: Copy + PartialOrd + std::fmt::Display>(
 fn units(raw: &RawLine) -> Result<Vec<UnitConfig>, String> {
     let mut units: Vec<UnitConfig> = Vec::new();
     for request in &raw.requests {
-        let unit = unit(raw, request).map_err(|text| format!("device {}: {text}", request.device))?;
-        let known = units
-            .iter_mut()
-            .find(|known| known.device == unit.device);
+        let unit =
+            unit(raw, request).map_err(|text| format!("device {}: {text}", request.device))?;
+        let known = units.iter_mut().find(|known| known.device == unit.device);
         match (known, unit.registers) {
             (None, registers) => units.push(UnitConfig { registers, ..unit }),
             (Some(known), UnitRegisters::Inline(fields))
@@ -180,7 +182,9 @@ fn units(raw: &RawLine) -> Result<Vec<UnitConfig>, String> {
     }
     if units.is_empty() || units.len() > UNITS_MAX {
         let found = units.len();
-        return Err(format!("request: expected 1 to {UNITS_MAX} units, found {found}"));
+        return Err(format!(
+            "request: expected 1 to {UNITS_MAX} units, found {found}"
+        ));
     }
     Ok(units)
 }
@@ -239,7 +243,12 @@ fn limits(line: &RawLine, raw: &RawRequest) -> Result<UnitLimits, String> {
             words_most,
             (1, words_most),
         )?,
-        bits_max: within("max_bit_registers_per_request", bits, bits_most, (1, bits_most))?,
+        bits_max: within(
+            "max_bit_registers_per_request",
+            bits,
+            bits_most,
+            (1, bits_most),
+        )?,
         gap_max,
         one_request_per_field: extra.one_request_per_field,
         coils_from_zero: extra.read_coils_starting_at_zero,
@@ -257,9 +266,7 @@ fn fields(raw: &RawRequest) -> Result<Vec<FieldConfig>, String> {
     let base = base(raw.address_base)?.unwrap_or(0);
     let wanted = raw.fields.iter().filter(|field| !field.omit);
     let fields: Vec<_> = wanted
-        .map(|field| {
-            self::field(field, function, base).map(|built| FieldConfig { order, ..built })
-        })
+        .map(|field| self::field(field, function, base).map(|built| FieldConfig { order, ..built }))
         .collect::<Result<_, _>>()?;
     if fields.is_empty() {
         return Err("fields: expected at least one that is not omitted".to_owned());
@@ -273,7 +280,12 @@ fn field(raw: &RawField, function: RegisterFunction, base: u8) -> Result<FieldCo
     let address = raw.address.checked_sub(u32::from(base));
     let address = address
         .and_then(|address| u16::try_from(address).ok())
-        .ok_or_else(|| at(format!("expected an address of {base} to 65535, found {}", raw.address)))?;
+        .ok_or_else(|| {
+            at(format!(
+                "expected an address of {base} to 65535, found {}",
+                raw.address
+            ))
+        })?;
     Ok(FieldConfig {
         channel: ChannelName::new(name).map_err(|error| at(error.to_string()))?,
         function,

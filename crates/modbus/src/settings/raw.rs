@@ -6,7 +6,10 @@ use serde::Deserialize;
 /// `[[modbus]]`
 #[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the keys are Telegraf's; the module shows them")]
+#[expect(
+    missing_docs,
+    reason = "the keys are Telegraf's; the module shows them"
+)]
 pub struct RawLine {
     pub name: String,
     pub controller: String,
@@ -35,7 +38,10 @@ pub struct RawLine {
 /// `[modbus.workarounds]`
 #[derive(Deserialize, Clone, Debug, Default)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the keys are Telegraf's; the module shows them")]
+#[expect(
+    missing_docs,
+    reason = "the keys are Telegraf's; the module shows them"
+)]
 pub struct RawWorkarounds {
     pub pause_after_connect: Option<Span>,
     pub pause_between_requests: Option<Span>,
@@ -52,7 +58,10 @@ pub struct RawWorkarounds {
 /// `[[modbus.request]]`
 #[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the keys are Telegraf's; the module shows them")]
+#[expect(
+    missing_docs,
+    reason = "the keys are Telegraf's; the module shows them"
+)]
 pub struct RawRequest {
     pub slave_id: Option<u8>,
     pub device: String,
@@ -69,7 +78,10 @@ pub struct RawRequest {
 /// One of `fields`.
 #[derive(Deserialize, Clone, Debug)]
 #[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the keys are Telegraf's; the module shows them")]
+#[expect(
+    missing_docs,
+    reason = "the keys are Telegraf's; the module shows them"
+)]
 pub struct RawField {
     pub address: u32,
     pub name: Option<String>,

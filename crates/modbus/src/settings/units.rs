@@ -34,11 +34,9 @@ impl LineConfig {
                 let id = unit.id();
                 return Err(at(format!("slave_id {id} is the one of device {other}")));
             }
-            if inventory
-                .devices
-                .get(&config.device)
-                .is_some_and(|device| u64::try_from(device.expected_every_ms).unwrap_or(0) < self.interval_ms)
-            {
+            if inventory.devices.get(&config.device).is_some_and(|device| {
+                u64::try_from(device.expected_every_ms).unwrap_or(0) < self.interval_ms
+            }) {
                 let interval = self.interval_ms;
                 let text = format!("it is expected more often than the interval of {interval} ms");
                 return Err(at(text));
@@ -88,7 +86,9 @@ impl LineConfig {
             .find(|span| !span.function.reads_bits() && span.count > limits.registers_max)
         {
             let (count, most) = (long.count, limits.registers_max);
-            return Err(format!("a value of {count} registers is longer than a request of {most}"));
+            return Err(format!(
+                "a value of {count} registers is longer than a request of {most}"
+            ));
         }
         Ok(MapUnit::new(id, device.id.clone(), map, bound, limits))
     }
@@ -179,12 +179,17 @@ fn map_of(
                     })
                 })
                 .collect::<Result<_, String>>()?;
-            (INLINE_PROFILE, Arc::new(inline_map(INLINE_PROFILE, &fields)?))
+            (
+                INLINE_PROFILE,
+                Arc::new(inline_map(INLINE_PROFILE, &fields)?),
+            )
         }
     };
     if device.profile != expected {
         let found = &device.profile;
-        return Err(format!("its profile in the inventory is {found:?}, expected {expected:?}"));
+        return Err(format!(
+            "its profile in the inventory is {found:?}, expected {expected:?}"
+        ));
     }
     Ok(map)
 }

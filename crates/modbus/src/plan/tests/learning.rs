@@ -33,7 +33,11 @@ impl Device {
 }
 
 /// One cycle: what was answered, and how many requests were refused.
-fn cycle(knowledge: &mut Knowledge, wanted: &[RegisterSpan], device: &Device) -> (Vec<Request>, usize) {
+fn cycle(
+    knowledge: &mut Knowledge,
+    wanted: &[RegisterSpan],
+    device: &Device,
+) -> (Vec<Request>, usize) {
     let planned = plan(wanted, limits(125), knowledge);
     let probe = knowledge.probe(wanted, &planned);
     let (mut answered, mut refused) = (Vec::new(), 0);
@@ -68,7 +72,10 @@ fn one_illegal_address_among_a_hundred_is_found_by_halves() {
             let (answered, refused) = cycle(&mut knowledge, &wanted, &device);
             refusals += refused;
             // Two halves, and at most one probe.
-            assert!(refused + answered.len() <= 3, "{illegal}: {refused} {answered:?}");
+            assert!(
+                refused + answered.len() <= 3,
+                "{illegal}: {refused} {answered:?}"
+            );
             assert!(refusals < 20, "{illegal}");
         }
         // The whole, 7 halvings (log2 of 100, rounded up), one where a half took good ones along,
@@ -109,7 +116,10 @@ fn a_value_that_spans_a_fence_is_left_out_and_its_neighbours_are_read() {
     }
     let (answered, refused) = cycle(&mut knowledge, &wanted, &device);
     assert_eq!(refused, 0);
-    let read: Vec<_> = wanted.iter().map(|span| is_read(&answered, *span)).collect();
+    let read: Vec<_> = wanted
+        .iter()
+        .map(|span| is_read(&answered, *span))
+        .collect();
     assert_eq!(read, [true, false, true, true]);
     assert!(!knowledge.is_readable(wanted[1]) && knowledge.is_readable(wanted[3]));
 }
@@ -157,7 +167,10 @@ fn one_refusal_of_what_was_never_read_is_taken_back() {
     let sound = Device::new([]);
     for _ in 0..2 {
         let (answered, _) = cycle(&mut knowledge, &wanted, &sound);
-        assert!(wanted.iter().all(|span| is_read(&answered, *span)), "nothing is lost by it");
+        assert!(
+            wanted.iter().all(|span| is_read(&answered, *span)),
+            "nothing is lost by it"
+        );
     }
     assert_eq!(plan(&wanted, limits(125), &knowledge), [read(0, 10)]);
     assert_eq!(knowledge.fences(), []);
@@ -216,7 +229,11 @@ fn exceptions_that_speak_of_no_address_teach_nothing() {
             cycle(&mut knowledge, &wanted, &device);
         }
         assert_eq!(knowledge.fences(), [], "{code}");
-        assert_eq!(plan(&wanted, limits(125), &knowledge), [read(0, 100)], "{code}");
+        assert_eq!(
+            plan(&wanted, limits(125), &knowledge),
+            [read(0, 100)],
+            "{code}"
+        );
     }
     let mut device = Device::new([50]);
     device.code = 3;
