@@ -303,7 +303,15 @@ impl RegisterMap {
         spans
     }
 
-    /// The channels that are fed only by what overlaps one of `spans`, among the wanted ones.
+    /// Where all values of the map stand, also those that feed nothing. Sorted, each once.
+    pub fn all_spans(&self) -> Vec<RegisterSpan> {
+        let mut spans: Vec<_> = self.fields.iter().map(|field| field.span).collect();
+        spans.sort_unstable();
+        spans.dedup();
+        spans
+    }
+
+    /// The channels that need something that overlaps one of `spans`.
     pub fn silenced<'a>(
         &'a self,
         spans: &'a [RegisterSpan],

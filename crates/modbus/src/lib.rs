@@ -5,13 +5,17 @@
 //! nothing but reads leaves, and nothing but the whole answer to the one request in flight comes
 //! in. Functions that write cannot be said with the types of this crate.
 
+pub mod budget;
 mod endpoint;
 mod frame;
 mod guard;
 mod health;
 mod line;
 mod link;
+mod map_unit;
 mod mismatch;
+pub mod plan;
+pub mod settings;
 mod unit;
 mod wire;
 
@@ -25,4 +29,5 @@ pub use huitian_codec::RegisterFunction;
 pub use line::{Line, LineSettings};
 pub use link::LinkError;
 pub use mismatch::{Mismatch, MismatchKind};
+pub use map_unit::MapUnit;
 pub use unit::{Answer, Request, Sampled, Unit};
