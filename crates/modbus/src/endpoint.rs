@@ -110,7 +110,8 @@ impl Dial for Network {
                     let stream = TcpStream::connect((host.as_str(), *port)).await?;
                     // A request is one small segment: it must not wait for a second.
                     stream.set_nodelay(true)?;
-                    Ok(Box::new(stream) as Box<dyn ByteStream>)
+                    let stream: Box<dyn ByteStream> = Box::new(stream);
+                    Ok(stream)
                 }
                 Endpoint::Serial(port) => open_serial(port),
             }

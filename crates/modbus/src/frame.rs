@@ -93,7 +93,7 @@ impl Expected {
     /// # Errors
     ///
     /// The first thing that does not fit.
-    pub fn check(&self, got: &[u8]) -> Result<Progress, Mismatch> {
+    pub fn check(self, got: &[u8]) -> Result<Progress, Mismatch> {
         let bytes = match self.framing {
             Framing::Tcp => self.bytes_tcp(got)?,
             Framing::Rtu => self.body_bytes(got)?.map(|body| body + 2),
@@ -116,7 +116,7 @@ impl Expected {
     }
 
     /// Bytes of the whole answer, once enough of it is there to tell.
-    fn bytes_tcp(&self, got: &[u8]) -> Result<Option<usize>, Mismatch> {
+    fn bytes_tcp(self, got: &[u8]) -> Result<Option<usize>, Mismatch> {
         let Some(came) = word(got, 0) else {
             return Ok(None);
         };
@@ -142,7 +142,7 @@ impl Expected {
         Ok(Some(HEADER_BYTES + body))
     }
 
-    fn body_bytes(&self, body: &[u8]) -> Result<Option<usize>, Mismatch> {
+    fn body_bytes(self, body: &[u8]) -> Result<Option<usize>, Mismatch> {
         let Some(&unit) = body.first() else {
             return Ok(None);
         };

@@ -10,7 +10,7 @@ use crate::unit::Unit;
 
 /// Pauses between probes: from 1 s, doubled up to a minute.
 const PROBE_MIN: Duration = Duration::from_secs(1);
-const PROBE_MAX: Duration = Duration::from_mins(1);
+const PROBE_MAX: Duration = Duration::from_secs(60);
 
 /// The last outcomes that are remembered.
 const HISTORY: u32 = 16;

@@ -66,7 +66,7 @@ impl LineSettings {
             degrade_after: 3,
             dead_share_percent: 5,
             backup_after: 3,
-            primary_retry: Duration::from_mins(1),
+            primary_retry: Duration::from_secs(60),
         }
     }
 
