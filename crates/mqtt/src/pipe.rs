@@ -214,3 +214,6 @@ async fn outward(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,9 @@
 //! The durability of what is published is end to end: a broker's PUBACK says only that the broker
 //! has it. So nothing is kept or sent again here. A publish that was on its way when its connection
 //! ended is [`Fate::Lost`], which means unknown; whoever published decides.
+//!
+//! One publish must be through to the network within 10 s (the client library's limit on a write),
+//! else its connection is lost: over a link of 10 kB/s that is 100 kB, and larger ones never pass.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};

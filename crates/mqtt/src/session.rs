@@ -310,6 +310,10 @@ impl Driver {
     }
 
     fn on_subscribed(&mut self, refusals: &[Option<String>]) -> Result<(), Lost> {
+        if self.status.borrow().connected {
+            // We ask once in a connection: a second answer says nothing.
+            return Ok(());
+        }
         let mut refusals = refusals.iter();
         for filter in &self.config.filters() {
             let refusal = match refusals.next() {

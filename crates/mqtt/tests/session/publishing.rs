@@ -1,6 +1,6 @@
 //! What becomes of a publish when the broker acknowledges late, twice, wrongly or never.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use huitian_mqtt::{
     Fate, Protocol, PubToken, PublishError, Publisher, Qos, SessionConfig, Verdict,
@@ -192,6 +192,40 @@ async fn a_broker_that_never_acknowledges_bounds_what_is_in_flight_and_all_is_re
         for token in tokens {
             assert_eq!(fate(token).await, Fate::Lost);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_takes_no_more_bytes_is_noticed_within_one_and_a_half_keep_alives() {
+    for protocol in BOTH {
+        let broker = ScriptedBroker::start(protocol).await;
+        let (session, _deliveries) = broker.session();
+        let stuck = broker.accept(false, 1).await;
+        let mut status = session.status();
+        until(&mut status, |status| status.connected).await;
+        let publisher = session.publisher();
+        let begin = Instant::now();
+        let mut tokens = Vec::new();
+        // Far more than any socket's buffers hold.
+        while let Ok(token) =
+            publisher.try_publish("huitian/up", vec![0; 1 << 20].into(), Qos::AtLeastOnce)
+        {
+            tokens.push(token);
+        }
+        assert!(tokens.len() >= 100);
+        let lost = until(&mut status, |status| !status.connected).await;
+        let keep_alive = broker.config().keep_alive;
+        assert!(
+            begin.elapsed() < keep_alive.mul_f64(1.5) + Duration::from_millis(500),
+            "{:?}",
+            begin.elapsed()
+        );
+        let error = lost.last_error.unwrap();
+        assert!(!error.contains("acknowledged"), "{error}");
+        for token in tokens {
+            assert_eq!(fate(token).await, Fate::Lost);
+        }
+        drop(stuck);
     }
 }
 
