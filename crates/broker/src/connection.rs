@@ -138,6 +138,11 @@ impl Client {
     /// After the connection: the session's fate and the will.
     async fn part(self, ending: &Ending, place: Place, mut stop: watch::Receiver<bool>) {
         tracing::debug!(client = %self.session.client_id, %ending, "a connection has ended");
+        if matches!(ending, Ending::Revoked) {
+            // Nobody may come back for it.
+            self.session
+                .set_expiry(self.peer.connection, Duration::ZERO);
+        }
         let expiry = self.session.expiry();
         self.shared
             .exchange

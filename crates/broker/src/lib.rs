@@ -18,12 +18,13 @@
 //! socket ◄───────────── writer ◄────────────────┘      exchange ─► other clients' writers
 //! ```
 //!
-//! Without [`Users`] it listens on loopback addresses only; with them each user has the rights of its
-//! role, and a network is listened on with [`Tls`] (`crates/decisions/0013-who-may-speak-to-the-broker.md`).
+//! Without [`Users`] it listens on loopback addresses only; with them each user has the rights of
+//! its role, and a network is listened on with [`Tls`]: see
+//! `crates/decisions/0013-who-may-speak-to-the-broker.md`.
 //!
-//! What it is not: a broker that remembers. It keeps sessions and retained messages in memory. Topic
-//! aliases, subscription identifiers and shared subscriptions are not offered, and MQTT 5 clients are
-//! told so; a message's expiry is passed on but not applied.
+//! What it is not: a broker that remembers. It keeps sessions and retained messages in memory.
+//! Topic aliases, subscription identifiers and shared subscriptions are not offered, and MQTT 5
+//! clients are told so; a message's expiry is passed on but not applied.
 
 mod access;
 mod certificate;

@@ -87,7 +87,8 @@ pub enum BrokerError {
     /// The address is reachable from outside, and there is no TLS.
     #[error(
         "without TLS the broker listens on a loopback address only (127.0.0.1 or [::1]), not on \
-         {0}: name a certificate and key, or set insecure = true where nobody else is on the network"
+         {0}: name a certificate and key, or set insecure = true where nobody else is on the \
+         network"
     )]
     NotSecure(SocketAddr),
     /// Clients' certificates name users, and there are none.

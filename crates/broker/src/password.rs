@@ -106,7 +106,8 @@ impl PasswordHash {
         self.iterations.get() <= QUICK_ITERATIONS_MAX
     }
 
-    /// True if this is the password's hash; the comparison takes the same time wherever they differ.
+    /// True if this is the password's hash. The comparison takes the same time wherever they
+    /// differ.
     pub fn verify(&self, password: &[u8]) -> bool {
         let algorithm = PBKDF2_HMAC_SHA256;
         pbkdf2::verify(algorithm, self.iterations, &self.salt, password, &self.key).is_ok()

@@ -1,8 +1,8 @@
 //! How fast one device may publish, and what was dropped of those that were faster.
 //!
-//! A bucket of `burst` messages that fills with `per_second`. It is kept as one instant, the time at
-//! which it will be full again: a message is permitted while that is less than a bucket away. It
-//! outlives the connection, so that a new one does not begin with a full bucket.
+//! A bucket of `burst` messages that fills with `per_second`. It is kept as one instant, the time
+//! at which it will be full again: a message is permitted while that is less than a bucket away.
+//! It outlives the connection, so that a new one does not begin with a full bucket.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;

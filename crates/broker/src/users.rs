@@ -1,7 +1,7 @@
 //! Who may log in, and what each may publish and subscribe to: a file with one line per user.
 //!
 //! ```text
-//! line   = name role (key "=" value)*        separated by blanks; a line that begins with # is a note
+//! line   = name role (key "=" value)*        by blanks; a line that begins with # is a note
 //! name   = 1 to 64 of a-z, 0-9, "-"
 //! role   = device | edge | gateway | hub | observer
 //! keys   : password   a PasswordHash; without one only a certificate lets the user in

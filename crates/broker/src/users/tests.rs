@@ -14,7 +14,8 @@ bin      device   site=yard-3
 gate-3   edge
 central  hub
 watch    observer
-lora     gateway  publish=application/+/device/+/event/up,gw/# subscribe=application/+/device/+/command/down
+lora     gateway  publish=application/+/device/+/event/up,gw/# \
+                  subscribe=application/+/device/+/command/down
 ";
 
 fn user(name: &str) -> Arc<User> {
@@ -176,7 +177,9 @@ proptest! {
     }
 
     #[test]
-    fn any_line_is_a_user_or_is_refused(line in "[ -~]{0,80}|a (device|gateway) [a-z=/+#, ]{0,60}") {
+    fn any_line_is_a_user_or_is_refused(
+        line in "[ -~]{0,80}|a (device|gateway) [a-z=/+#, ]{0,60}",
+    ) {
         if let Ok(Some(user)) = line::read(&line) {
             prop_assert!(line::is_id(&user.name));
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use huitian_broker::{Notice, Verdict};
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::support::{Client, Hello, PUBACK, PUBREC, next};
+use super::support::{Client, Hello, PUBACK, PUBREC, next, soon};
 use super::users::{FILE, Guarded, guarded, hello, write_secret, write_users};
 
 const QOS1: u8 = 2;
@@ -328,4 +328,30 @@ async fn a_session_is_not_kept_for_a_user_whose_rights_have_changed() {
         .publish("huitian/x", "secret".into(), qos, false);
     assert_eq!(reach.unwrap().queued, 0);
     assert_eq!(demoted.before_ping_answer().await, []);
+}
+
+#[tokio::test]
+async fn a_removed_users_session_ends_with_its_connection() {
+    let guarded = guarded(None).await;
+    let kept = Hello {
+        clean: false,
+        ..hello(4, "watch")
+    };
+    let mut watch = Client::hello(guarded.broker.local_addr(), &kept).await;
+    assert_eq!(watch.subscribe("huitian/#", 1).await, 1);
+    write_secret(&guarded.file, "");
+    guarded.users.reload().unwrap();
+    assert!(watch.is_closed().await);
+    let qos = huitian_broker::Qos::AtLeastOnce;
+    let say = || {
+        guarded
+            .broker
+            .publish("huitian/x", "secret".into(), qos, false)
+    };
+    let is_gone = async {
+        while say().unwrap().queued > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the end of the session", is_gone).await;
 }

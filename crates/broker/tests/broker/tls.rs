@@ -145,7 +145,8 @@ async fn plain_text_and_older_tls_are_refused() {
     let addr = guarded.broker.local_addr();
     let plain = said(addr, &hello_packet()).await;
     assert_ne!(plain.first(), Some(&0x20), "a CONNACK");
-    // Alert, fatal, protocol_version (RFC 5246, 7.2). The same of TLS 1.2 is refused for its suites.
+    // Alert, fatal, protocol_version (RFC 5246, 7.2). The same of TLS 1.2 is refused for its
+    // suites.
     for (minor, alert) in [(1, 70), (2, 70), (3, 40)] {
         let older = said(addr, &client_hello(minor)).await;
         assert_eq!(older.get(5..), Some(&[2, alert][..]), "TLS 1.{}", minor - 1);
