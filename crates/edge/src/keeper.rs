@@ -33,6 +33,13 @@ pub const ASKS_MAX: usize = 8_192;
 /// Asks of one group commit: 4,096 messages of 1 KiB are 4 MiB.
 const GROUP_MAX: usize = 4_096;
 
+/// Readings of one group commit: some 1.4 MB, with names that are as long as they may be 8 MB.
+const GROUP_READINGS_MAX: usize = 20_000;
+
+/// Readings of one entry of the queue: with names as long as they may be 340 KB, so that every
+/// entry fits a message to the hub.
+const ENTRY_READINGS_MAX: usize = 2_000;
+
 /// Sources and reasons that are noted between two heartbeats; more are counted under the last.
 const NOTES_MAX: usize = 200;
 
@@ -210,10 +217,15 @@ impl<D: Disk> Keeper<D> {
     pub fn run(mut self, mut asks: mpsc::Receiver<Ask>) -> Result<(), QueueError> {
         let mut is_last = false;
         while !is_last {
-            let Some(first) = asks.blocking_recv() else { break };
+            let Some(first) = asks.blocking_recv() else {
+                break;
+            };
             let mut group = Group::default();
             is_last = self.take(&mut group, first)?;
-            while !is_last && group.senders.len() < GROUP_MAX {
+            while !is_last
+                && group.senders.len() < GROUP_MAX
+                && group.readings.len() < GROUP_READINGS_MAX
+            {
                 let Ok(ask) = asks.try_recv() else { break };
                 is_last = self.take(&mut group, ask)?;
             }
@@ -315,7 +327,14 @@ impl<D: Disk> Keeper<D> {
     }
 
     fn note(&mut self, heard: &Heard, delivery: &Delivery, at: UtcMs) {
-        let sample = || delivery.payload.iter().take(SAMPLE_BYTES_MAX).copied().collect();
+        let sample = || {
+            delivery
+                .payload
+                .iter()
+                .take(SAMPLE_BYTES_MAX)
+                .copied()
+                .collect()
+        };
         if let Some(stranger) = &heard.stranger
             && (self.strangers.len() < STRANGERS_MAX
                 || self.strangers.contains_key(&stranger.address))
@@ -390,21 +409,7 @@ impl<D: Disk> Keeper<D> {
         if readings.is_empty() {
             return Ok(());
         }
-        let clock_set = self.clock.is_set();
-        let mut lanes: BTreeMap<Partition, (Packing, i64)> = BTreeMap::new();
-        for (partition, channel, reading) in readings {
-            let (packing, at) = lanes.entry(*partition).or_default();
-            packing.add(channel.clone(), *reading);
-            *at = (*at).max(reading.received_at.0);
-        }
-        let mut payloads = Vec::new();
-        for (partition, (packing, at_ms)) in lanes {
-            let batch = Batch::of(packing, clock_set);
-            match batch.encode() {
-                Ok(payload) => payloads.push((partition.number(), batch.count(), at_ms, payload)),
-                Err(failure) => error!(%failure, "readings that cannot be written"),
-            }
-        }
+        let payloads = payloads(readings, self.clock.is_set());
         let entries: Vec<NewEntry<'_>> = payloads
             .iter()
             .map(|(lane, count, at_ms, payload)| NewEntry {
@@ -484,7 +489,9 @@ impl<D: Disk> Keeper<D> {
 
     fn hello(&mut self) {
         let software = env!("CARGO_PKG_VERSION");
-        let hello = self.uplink.hello(&self.spool, software, self.config_version);
+        let hello = self
+            .uplink
+            .hello(&self.spool, software, self.config_version);
         self.say(&hello);
     }
 
@@ -583,6 +590,33 @@ impl<D: Disk> Keeper<D> {
     }
 }
 
+/// Readings as entries: lane, count, newest stamp and bytes.
+fn payloads(readings: &[Numbered], clock_set: bool) -> Vec<(u8, u32, i64, Vec<u8>)> {
+    let mut lanes: BTreeMap<Partition, Vec<(Packing, i64)>> = BTreeMap::new();
+    for (partition, channel, reading) in readings {
+        let entries = lanes.entry(*partition).or_default();
+        let is_full = |(packing, _): &(Packing, i64)| packing.readings.len() >= ENTRY_READINGS_MAX;
+        if entries.last().is_none_or(is_full) {
+            entries.push((Packing::default(), 0));
+        }
+        if let Some((packing, at)) = entries.last_mut() {
+            packing.add(channel.clone(), *reading);
+            *at = (*at).max(reading.received_at.0);
+        }
+    }
+    let mut payloads = Vec::new();
+    for (partition, entries) in lanes {
+        for (packing, at_ms) in entries {
+            let batch = Batch::of(packing, clock_set);
+            match batch.encode() {
+                Ok(payload) => payloads.push((partition.number(), batch.count(), at_ms, payload)),
+                Err(failure) => error!(%failure, "readings that cannot be written"),
+            }
+        }
+    }
+    payloads
+}
+
 /// The reason's name as the hub's intake ledger knows it.
 fn reason_name(reason: NoteReason) -> &'static str {
     match reason {
@@ -601,6 +635,9 @@ fn reason_name(reason: NoteReason) -> &'static str {
 /// Resident memory, where the system says.
 fn memory_bytes() -> u64 {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok());
+    let pages = text
+        .split(' ')
+        .nth(1)
+        .and_then(|pages| pages.parse::<u64>().ok());
     pages.unwrap_or_default() * 4_096
 }

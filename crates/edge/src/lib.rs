@@ -1,19 +1,44 @@
-//! The intake: messages in, numbered readings out.
+//! The edge agent: reads sensors over MQTT and Modbus, and loses nothing on the way to the hub.
 //!
-//! [`Intake::hear`] turns one message into readings by the inventory and the device profiles,
-//! and says what became of everything else. [`Numbering`] gives readings their numbers and packs
-//! them into frames, one per partition. This crate writes nothing and acknowledges nothing: its
-//! caller appends the frames and answers the device after the disk has.
+//! ```text
+//! devices ─► sources ┐            ┌─► disk queue (one sync, then the device is answered)
+//! units ───► buses ──┴─► keeper ──┤
+//!                                 └─► uplink ─► link ─► the hub's broker
+//! ```
+//!
+//! The keeper is the one thread that owns the queue. [`Intake::hear`] turns messages into readings
+//! by inventory and device profiles; the [`uplink`] decides what is sent next and what an answer
+//! frees. The hub runs [`Sources`], [`buses`] and [`Intake`] too; there the log itself is the
+//! queue, and [`Numbering`] gives readings their numbers.
+//!
+//! What it is not: it computes no figure and raises no alert.
 
+pub mod agent;
 mod batch;
+pub mod buses;
+mod cli;
+pub mod clock;
 mod deadband;
+mod doctor;
 mod hear;
+pub mod keeper;
+mod link;
+pub mod local;
 mod number;
+mod once;
+pub mod plant;
+mod random;
+pub mod settings;
+pub mod site;
 mod sources;
+pub mod spool;
 mod stamp;
+mod store;
 pub mod uplink;
+mod watcher;
 
 pub use batch::{Batch, BatchError};
+pub use cli::main;
 pub use deadband::{Band, Deadband};
 pub use hear::{Heard, Intake, Message, Note, NoteReason, Stranger};
 pub use number::{Numbered, Numbering};

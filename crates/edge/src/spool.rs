@@ -51,10 +51,19 @@ impl<D: Disk> Spool<D> {
         Ok((newest, unset))
     }
 
+    /// The queue itself, to be closed.
+    pub fn into_queue(self) -> Queue<D> {
+        self.queue
+    }
+
     /// Readings that wait for the hub.
     pub fn waiting(&self) -> u64 {
         let lanes = self.queue.lanes().into_iter();
-        let numbers = |lane: u8| self.queue.next(lane).saturating_sub(self.queue.released(lane));
+        let numbers = |lane: u8| {
+            self.queue
+                .next(lane)
+                .saturating_sub(self.queue.released(lane))
+        };
         lanes.map(numbers).sum()
     }
 }

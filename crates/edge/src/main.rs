@@ -1,0 +1,5 @@
+//! The edge agent: `huitian-edge`.
+
+fn main() -> std::process::ExitCode {
+    huitian_edge::main()
+}
