@@ -257,6 +257,7 @@ impl<'a> Talk<'a> {
                 return Ok(());
             }
             let due = self.pieces.first_key_value().map(|((at, _), _)| *at);
+            let rest_until = self.received_at + REST_WITHIN;
             let is_partial = self.framing == Framing::Rtu && !self.received.is_empty();
             tokio::select! {
                 _ = stop.changed() => return Ok(()),
@@ -266,7 +267,7 @@ impl<'a> Talk<'a> {
                     len => self.on_bytes(chunk.get(..len).unwrap_or(&[])),
                 },
                 () = sleep_until(due.unwrap_or(self.received_at)), if due.is_some() => {}
-                () = sleep_until(self.received_at + REST_WITHIN), if is_partial => self.throw_away(),
+                () = sleep_until(rest_until), if is_partial => self.throw_away(),
             }
         }
     }
