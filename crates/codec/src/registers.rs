@@ -37,6 +37,9 @@ pub const MAP_BYTES_MAX: usize = 64 * 1024;
 /// Values of one map: the 2,000 bits that one request can read, and some dozens beside them.
 pub const FIELDS_MAX: usize = 2_048;
 
+/// The profile of a device whose registers stand in the settings; so no map can have this id.
+pub const INLINE_PROFILE: &str = "modbus";
+
 /// The maps that come with the program.
 const BUILTIN: [(&str, &str); 7] = [
     ("apg-mnu.toml", include_str!("../registers/apg-mnu.toml")),

@@ -58,8 +58,7 @@ mod units;
 
 pub use raw::{RawField, RawLine, RawRequest, RawWorkarounds};
 
-/// The profile of a device whose registers stand in the settings.
-pub const INLINE_PROFILE: &str = "modbus";
+pub use huitian_codec::registers::INLINE_PROFILE;
 
 /// Units of one line: as many as there are unit ids.
 pub const UNITS_MAX: usize = 256;

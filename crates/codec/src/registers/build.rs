@@ -7,7 +7,7 @@ use super::layout::{DeviceLimits, LineDefaults, Parity, Spoil};
 use super::place::{Fault, Written, fault, span};
 use super::raw::{RawChannel, RawHole, RawLimits, RawLine, RawMap, RawSpoil};
 use super::vector::Vector;
-use super::{Channel, FIELDS_MAX, RegisterMap, RegisterSpan};
+use super::{Channel, FIELDS_MAX, INLINE_PROFILE, RegisterMap, RegisterSpan};
 use crate::number::Fixed;
 
 mod field;
@@ -17,8 +17,10 @@ pub(super) use field::FACTOR_MAX;
 /// Checks a map; its vectors are not yet tried.
 pub(super) fn map(raw: RawMap) -> Result<RegisterMap, Fault> {
     let id = Slug::new(raw.id.get_ref()).map_err(|error| fault(&raw.id, error.to_string()))?;
-    if id.as_str() == crate::profile::PLAIN {
-        return Err(fault(&raw.id, "the id plain means the plain JSON form"));
+    if [crate::profile::PLAIN, INLINE_PROFILE].contains(&id.as_str()) {
+        let text =
+            "the ids plain and modbus mean the plain JSON form and registers in the settings";
+        return Err(fault(&raw.id, text));
     }
     let base = raw.address_base.as_ref().map(base).transpose()?;
     let mut channels = Vec::new();

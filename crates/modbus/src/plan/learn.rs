@@ -217,6 +217,10 @@ impl Knowledge {
 
     /// Counts a refusal of what was read before; whether there were enough in a row.
     fn is_doubted_enough(&mut self, span: RegisterSpan) -> bool {
+        if self.doubts.len() == RUNS_MAX {
+            // Old doubts of requests that are no longer made: at worst some counts begin anew.
+            self.doubts.clear();
+        }
         let (refused, last) = self.doubts.entry(span).or_insert((0, u64::MAX));
         if *last != self.cycle {
             *refused += 1;

@@ -78,6 +78,10 @@ fn one_illegal_address_among_a_hundred_is_found_by_halves() {
             );
             assert!(refusals < 20, "{illegal}");
         }
+        println!(
+            "{illegal}: {refusals} refusals in {} cycles",
+            knowledge.cycle()
+        );
         // The whole, 7 halvings (log2 of 100, rounded up), one where a half took good ones along,
         // and two more that convict.
         assert!(refusals <= 1 + 7 + 1 + 2, "{illegal}: {refusals}");
