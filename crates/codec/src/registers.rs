@@ -287,7 +287,10 @@ impl RegisterMap {
                 .filter(|address| u32::from(*address) + u32::from(span.count) <= 65_536)
                 .ok_or_else(|| {
                     let (id, name) = (&self.id, span.function.name());
-                    format!("{id}: with address_base {base} {name} address {moved} is outside 0 to 65535")
+                    format!(
+                        "{id}: with address_base {base} {name} address {moved} is outside 0 to \
+                         65535"
+                    )
                 })?;
         }
         Ok(map)

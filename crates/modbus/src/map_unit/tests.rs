@@ -200,7 +200,8 @@ fn the_health_of_a_loop_is_that_of_the_same_cycle() {
 fn every_value_of_a_wide_map_comes_from_its_own_address() {
     let mut text = "id = \"wide\"\nname = \"w\"\nvendor = \"o\"\n".to_owned();
     for n in 0..400 {
-        let block = "[[channel]]\nname = \"c-N\"\nquantity = \"entries\"\n[[register]]\nname = \"rN\"\n\
+        let block = "[[channel]]\nname = \"c-N\"\nquantity = \"entries\"\n\
+                     [[register]]\nname = \"rN\"\n\
                      function = \"input\"\naddress = A\ntype = \"u16\"\nchannel = \"c-N\"\n";
         let address = (n * 7 % 2_800).to_string();
         text += &block.replace('N', &n.to_string()).replace('A', &address);
