@@ -45,6 +45,9 @@ pub const PROBE_MAX: u64 = 6_400;
 const RUNS_MAX: usize = 4_096;
 
 /// A run of addresses that the device refuses.
+///
+/// Where every part of it was read alone, it is the run that is refused: it is longer than the
+/// device bears, or nothing may be read across it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fence {
     /// What is read.
