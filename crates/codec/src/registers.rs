@@ -37,6 +37,9 @@ pub const MAP_BYTES_MAX: usize = 64 * 1024;
 /// Values of one map: the 2,000 bits that one request can read, and some dozens beside them.
 pub const FIELDS_MAX: usize = 2_048;
 
+/// The profile of a device whose registers stand in the settings; so no map can have this id.
+pub const INLINE_PROFILE: &str = "modbus";
+
 /// The maps that come with the program.
 const BUILTIN: [(&str, &str); 7] = [
     ("apg-mnu.toml", include_str!("../registers/apg-mnu.toml")),
@@ -284,7 +287,10 @@ impl RegisterMap {
                 .filter(|address| u32::from(*address) + u32::from(span.count) <= 65_536)
                 .ok_or_else(|| {
                     let (id, name) = (&self.id, span.function.name());
-                    format!("{id}: with address_base {base} {name} address {moved} is outside 0 to 65535")
+                    format!(
+                        "{id}: with address_base {base} {name} address {moved} is outside 0 to \
+                         65535"
+                    )
                 })?;
         }
         Ok(map)

@@ -34,6 +34,9 @@ const SECOND_US: u64 = 1_000_000;
 /// Silence between frames above 19,200 baud, in microseconds.
 const SILENCE_FAST_US: u64 = 1_750;
 
+/// Requests of a unit that are shown one by one.
+const REQUESTS_SHOWN: usize = 8;
+
 /// Lines of arithmetic in a text: a line for each of 247 units, and some about the whole.
 const LINES_MAX: usize = 300;
 
@@ -329,7 +332,7 @@ fn lines(line: &LineLoad, units: &[UnitLoad], (cycle_us, worst_us): (u64, u64)) 
     let mut lines = vec![head(line)];
     for unit in units {
         let mut text = format!("unit {} ({}):", unit.id, unit.device);
-        for request in unit.requests.iter().take(8) {
+        for request in unit.requests.iter().take(REQUESTS_SHOWN) {
             let us = line.transaction_us(*request, unit.reply_us, unit.gap_us);
             let Request {
                 function,
@@ -339,11 +342,15 @@ fn lines(line: &LineLoad, units: &[UnitLoad], (cycle_us, worst_us): (u64, u64)) 
             // Writing into a String cannot fail.
             let _ignored = write!(text, " {} {address}+{count} {us} us;", function.name());
         }
+        if unit.requests.len() > REQUESTS_SHOWN {
+            text.push_str(" and others;");
+        }
         let (requests, busy) = (unit.requests.len(), unit.busy_us(line));
         let gap = line.gap_us(unit.gap_us);
         let _ignored = write!(
             text,
-            " {requests} requests, each with {} us to the answer and {gap} us of silence: {busy} us",
+            " {requests} requests, each with {} us to the answer and {gap} us of silence: \
+             {busy} us",
             unit.reply_us
         );
         lines.push(text);

@@ -158,9 +158,10 @@ impl Unit for MapUnit {
     }
 
     fn finish(&mut self, at: UtcMs) -> Vec<Sampled> {
-        let samples = self
-            .map
-            .samples(&self.image, &|name| self.bound.contains(name));
+        // Most devices are bound whole: then no name need be looked up.
+        let is_whole = self.bound.len() == self.map.channels().count();
+        let is_bound = |name: &ChannelName| is_whole || self.bound.contains(name);
+        let samples = self.map.samples(&self.image, &is_bound);
         let sampled = samples
             .into_iter()
             .map(|sample| Sampled {

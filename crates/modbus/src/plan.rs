@@ -8,7 +8,7 @@
 //! Some block covers it, and beginning at `s` loses nothing, since nothing wanted lies below.
 //! What a block that begins at `s` may hold is limited by its end alone: every limit is one of
 //! length, or one of not reaching the end of a forbidden run. So spans in order of their begin
-//! are best cut into consecutive runs, and [`cover`] tries every cut: the sum of the best rest
+//! are best cut into consecutive runs, and `cover` tries every cut: the sum of the best rest
 //! and the block before it, from the last span to the first.
 //!
 //! (A span nested in another needs no thought: whatever block holds the outer one holds it too.)

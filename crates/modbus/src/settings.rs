@@ -58,8 +58,7 @@ mod units;
 
 pub use raw::{RawField, RawLine, RawRequest, RawWorkarounds};
 
-/// The profile of a device whose registers stand in the settings.
-pub const INLINE_PROFILE: &str = "modbus";
+pub use huitian_codec::registers::INLINE_PROFILE;
 
 /// Units of one line: as many as there are unit ids.
 pub const UNITS_MAX: usize = 256;
@@ -148,7 +147,8 @@ pub struct LineConfig {
     pub timing: Timing,
     /// From the begin of one cycle to the begin of the next, ms.
     pub interval_ms: u64,
-    /// Percent of the line that dead units may cost, 1 to 90.
+    /// Percent of the line's time that tries of dead units may cost, all together, 1 to 90. The
+    /// budget counts on the transport to keep it, but for one try that cannot be cut.
     pub dead_share: u8,
     /// Its units.
     pub units: Vec<UnitConfig>,

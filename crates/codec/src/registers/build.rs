@@ -7,7 +7,7 @@ use super::layout::{DeviceLimits, LineDefaults, Parity, Spoil};
 use super::place::{Fault, Written, fault, span};
 use super::raw::{RawChannel, RawHole, RawLimits, RawLine, RawMap, RawSpoil};
 use super::vector::Vector;
-use super::{Channel, FIELDS_MAX, RegisterMap, RegisterSpan};
+use super::{Channel, FIELDS_MAX, INLINE_PROFILE, RegisterMap, RegisterSpan};
 use crate::number::Fixed;
 
 mod field;
@@ -17,8 +17,10 @@ pub(super) use field::FACTOR_MAX;
 /// Checks a map; its vectors are not yet tried.
 pub(super) fn map(raw: RawMap) -> Result<RegisterMap, Fault> {
     let id = Slug::new(raw.id.get_ref()).map_err(|error| fault(&raw.id, error.to_string()))?;
-    if id.as_str() == crate::profile::PLAIN {
-        return Err(fault(&raw.id, "the id plain means the plain JSON form"));
+    if [crate::profile::PLAIN, INLINE_PROFILE].contains(&id.as_str()) {
+        let text =
+            "the ids plain and modbus mean the plain JSON form and registers in the settings";
+        return Err(fault(&raw.id, text));
     }
     let base = raw.address_base.as_ref().map(base).transpose()?;
     let mut channels = Vec::new();
@@ -220,13 +222,43 @@ fn spoil(
         field: field::index_of(&raw.register, fields)?,
         values,
         bad_when_listed,
-        channels: raw
-            .channels
-            .iter()
-            .map(|name| channel_index(name, name.get_ref(), channels))
-            .collect::<Result<_, _>>()?,
+        channels: spoilt(&raw.channels, channels)?,
         bad: bad(&raw.bad)?,
     })
+}
+
+/// The channels that a spoil names; a name with `{n}` means its whole row.
+fn spoilt(names: &[Spanned<String>], channels: &[Channel]) -> Result<Vec<usize>, Fault> {
+    let mut found = Vec::new();
+    for name in names {
+        if name.get_ref().contains("{n}") {
+            let row = row_of(name.get_ref(), channels);
+            if row.is_empty() {
+                return Err(fault(name, "the map has no row of channels of that name"));
+            }
+            found.extend(row);
+        } else {
+            found.push(channel_index(name, name.get_ref(), channels)?);
+        }
+    }
+    Ok(found)
+}
+
+/// The channels whose name has a number where `pattern` has `{n}`, in their order.
+fn row_of(pattern: &str, channels: &[Channel]) -> Vec<usize> {
+    let Some((before, behind)) = pattern.split_once("{n}") else {
+        return Vec::new();
+    };
+    let is_one = |channel: &Channel| {
+        let text = channel.name.as_str();
+        let number = text
+            .strip_prefix(before)
+            .and_then(|rest| rest.strip_suffix(behind));
+        number.is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()))
+    };
+    (0..channels.len())
+        .filter(|index| channels.get(*index).is_some_and(is_one))
+        .collect()
 }
 
 fn channel_index(at: &Spanned<String>, name: &str, channels: &[Channel]) -> Result<usize, Fault> {

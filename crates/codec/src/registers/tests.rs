@@ -251,6 +251,27 @@ fn a_value_is_never_put_together_of_two_answers() {
 }
 
 #[test]
+fn a_spoil_of_a_row_spoils_every_channel_of_it() {
+    let text = include_str!("../../REGISTERS.md");
+    let (_, example) = text.split_once("```toml\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
+    let map = RegisterMap::parse(example, "REGISTERS.md").unwrap();
+    let mut image = RegisterImage::default();
+    words(&mut image, 19, &[1, 0]);
+    let count = |image: &RegisterImage, bad: bool| {
+        let samples = said(&map, image).into_iter();
+        samples
+            .filter(|sample| matches!(sample, Sample::Bad(..)) == bad)
+            .count()
+    };
+    assert_eq!(count(&image, false), 0, "no health, no word of any bay");
+    words(&mut image, 11, &[0]);
+    assert_eq!((count(&image, false), count(&image, true)), (20, 0));
+    words(&mut image, 11, &[7]);
+    assert_eq!((count(&image, false), count(&image, true)), (0, 20));
+}
+
+#[test]
 fn bits_of_a_row_go_on_in_the_next_register() {
     let text = r#"
 id = "node"

@@ -198,16 +198,14 @@ fn the_health_of_a_loop_is_that_of_the_same_cycle() {
 
 #[test]
 fn every_value_of_a_wide_map_comes_from_its_own_address() {
-    let text: String = (0..400)
-        .map(|n| {
-            format!(
-                "[[channel]]\nname = \"c-{n}\"\nquantity = \"entries\"\n[[register]]\nname = \
-                 \"r{n}\"\nfunction = \"input\"\naddress = {}\ntype = \"u16\"\nchannel = \"c-{n}\"\n",
-                n * 7 % 2_800
-            )
-        })
-        .collect();
-    let text = format!("id = \"wide\"\nname = \"w\"\nvendor = \"o\"\n{text}");
+    let mut text = "id = \"wide\"\nname = \"w\"\nvendor = \"o\"\n".to_owned();
+    for n in 0..400 {
+        let block = "[[channel]]\nname = \"c-N\"\nquantity = \"entries\"\n\
+                     [[register]]\nname = \"rN\"\n\
+                     function = \"input\"\naddress = A\ntype = \"u16\"\nchannel = \"c-N\"\n";
+        let address = (n * 7 % 2_800).to_string();
+        text += &block.replace('N', &n.to_string()).replace('A', &address);
+    }
     let map = Arc::new(RegisterMap::parse(&text, "wide").unwrap());
     let names: Vec<_> = map.channels().map(|(name, _)| name.to_string()).collect();
     let names: Vec<_> = names.iter().map(String::as_str).collect();

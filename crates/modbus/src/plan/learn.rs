@@ -45,6 +45,9 @@ pub const PROBE_MAX: u64 = 6_400;
 const RUNS_MAX: usize = 4_096;
 
 /// A run of addresses that the device refuses.
+///
+/// Where every part of it was read alone, it is the run that is refused: it is longer than the
+/// device bears, or nothing may be read across it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fence {
     /// What is read.
@@ -217,6 +220,10 @@ impl Knowledge {
 
     /// Counts a refusal of what was read before; whether there were enough in a row.
     fn is_doubted_enough(&mut self, span: RegisterSpan) -> bool {
+        if self.doubts.len() == RUNS_MAX {
+            // Old doubts of requests that are no longer made: at worst some counts begin anew.
+            self.doubts.clear();
+        }
         let (refused, last) = self.doubts.entry(span).or_insert((0, u64::MAX));
         if *last != self.cycle {
             *refused += 1;

@@ -230,6 +230,27 @@ fn a_value_of_two_registers_is_never_split_over_two_requests() {
 }
 
 #[test]
+fn two_thousand_bits_are_one_request_and_halved_where_one_is_refused() {
+    let wanted: Vec<_> = (0..2_000).map(bit).collect();
+    let limits = PlanLimits::of(DeviceLimits::default());
+    let mut knowledge = Knowledge::default();
+    let first = plan(&wanted, limits, &knowledge);
+    assert_eq!((first.len(), first[0].count), (1, 2_000));
+    knowledge.on_exception(first[0], 2);
+    let halves = plan(&wanted, limits, &knowledge);
+    let counts: Vec<_> = halves.iter().map(|request| request.count).collect();
+    assert_eq!(counts, [1_000, 1_000]);
+}
+
+const fn bit(address: u16) -> RegisterSpan {
+    RegisterSpan {
+        function: RegisterFunction::Coils,
+        address,
+        count: 1,
+    }
+}
+
+#[test]
 fn two_names_of_one_address_cost_one_request() {
     let twice = [holding(7, 2), holding(7, 2), holding(7, 1), holding(8, 1)];
     assert_eq!(simple(&twice, 125), [read(7, 2)]);
@@ -250,16 +271,11 @@ fn what_the_settings_ask_for_is_kept_to() {
     };
     let found = plan(&wanted, close, &Knowledge::default());
     assert_eq!(found, [read(0, 2), read(5, 1)]);
-    let coil = |address| RegisterSpan {
-        function: RegisterFunction::Coils,
-        address,
-        count: 1,
-    };
     let from_zero = PlanLimits {
         coils_from_zero: true,
         ..limits(125)
     };
-    let found = plan(&[coil(9), holding(3, 1)], from_zero, &Knowledge::default());
+    let found = plan(&[bit(9), holding(3, 1)], from_zero, &Knowledge::default());
     let first = Request {
         function: RegisterFunction::Coils,
         address: 0,

@@ -162,7 +162,13 @@ fn units_are_made_of_maps_and_inventory_and_fit_their_budget() {
     assert_eq!(read, [(2, 0, 1), (3, 9, 2)]);
     let budget = line.budget(&units).unwrap();
     assert_eq!((budget.units.len(), budget.channels.len()), (2, 3));
-    assert_eq!(line.notes(&units), [] as [String; 0]);
+    assert!(
+        line.notes(&units).is_empty(),
+        "as the device leaves the factory"
+    );
+    let mut fast = line.clone();
+    fast.serial.baud_rate = 115_200;
+    assert!(fast.notes(&units)[0].contains("unit 12 (bin-7)"));
     let mut slow = line.clone();
     slow.interval_ms = 100;
     assert!(

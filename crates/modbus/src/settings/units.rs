@@ -118,7 +118,8 @@ impl LineConfig {
                 || line.data_bits.is_some_and(|bits| bits != serial.data_bits);
             differs.then(|| {
                 format!(
-                    "unit {} ({}): {} leaves the factory with {line:?}, the line is set to {serial:?}",
+                    "unit {} ({}): {} leaves the factory with {line:?}, the line is set to \
+                     {serial:?}",
                     unit.id(),
                     unit.device(),
                     unit.map().id()

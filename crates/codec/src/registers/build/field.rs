@@ -10,7 +10,7 @@ use super::super::place::{Fault, Written, fault, span};
 use super::super::raw::RawRegister;
 use super::super::unit::{Conversion, conversion};
 use super::super::{Channel, RegisterFunction, RegisterSpan};
-use super::{bad, channel_index, names};
+use super::{bad, channel_index, names, row_of};
 
 /// Factors of a scale, as in device profiles: see `unit::scaled` for the arithmetic.
 pub(in super::super) const FACTOR_MAX: i64 = 1_000_000;
@@ -161,23 +161,11 @@ fn channel_row(raw: &RawRegister, channels: &[Channel]) -> Result<Vec<usize>, Fa
     let Some(count) = raw.count.as_ref().map(|count| *count.get_ref()) else {
         return Ok(vec![channel_index(name, name.get_ref(), channels)?]);
     };
-    // The row of channels may begin at any number: the first channel of that pattern tells.
-    let Some((before, behind)) = name.get_ref().split_once("{n}") else {
-        return Err(fault(name, "a row feeds a row of channels: expected {n}"));
-    };
-    let is_one = |channel: &Channel| {
-        let text = channel.name.as_str();
-        let number = text
-            .strip_prefix(before)
-            .and_then(|rest| rest.strip_suffix(behind));
-        number.is_some_and(|n| !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit()))
-    };
-    let row: Vec<_> = (0..channels.len())
-        .filter(|index| channels.get(*index).is_some_and(is_one))
-        .collect();
+    let row = row_of(name.get_ref(), channels);
     if row.len() != usize::from(count) {
         let found = row.len();
-        let text = format!("expected a row of {count} channels of that name, found {found}");
+        let text =
+            format!("expected a name with {{n}}, of a row of {count} channels, found {found}");
         return Err(fault(name, text));
     }
     Ok(row)

@@ -78,6 +78,10 @@ fn one_illegal_address_among_a_hundred_is_found_by_halves() {
             );
             assert!(refusals < 20, "{illegal}");
         }
+        println!(
+            "{illegal}: {refusals} refusals in {} cycles",
+            knowledge.cycle()
+        );
         // The whole, 7 halvings (log2 of 100, rounded up), one where a half took good ones along,
         // and two more that convict.
         assert!(refusals <= 1 + 7 + 1 + 2, "{illegal}: {refusals}");
@@ -216,6 +220,36 @@ fn a_device_that_refuses_all_while_it_starts_is_back_in_as_many_cycles_as_it_has
     }
     let found = plan(&wanted, limits(125), &knowledge);
     assert_eq!(found.len(), 1, "{found:?} {:?}", knowledge.fences());
+}
+
+#[test]
+fn a_device_that_bears_less_than_it_should_is_read_in_shorter_blocks() {
+    for (longest, fewest) in [(8, 15), (20, 6), (60, 2)] {
+        let wanted: Vec<_> = (0..60).map(|n| holding(n * 2, 2)).collect();
+        let mut knowledge = Knowledge::default();
+        let mut answered = Vec::new();
+        for at in 0..120 {
+            answered.clear();
+            let planned = plan(&wanted, limits(125), &knowledge);
+            let probe = knowledge.probe(&wanted, &planned);
+            for request in planned.into_iter().chain(probe) {
+                if request.count > longest {
+                    knowledge.on_exception(request, 3);
+                } else {
+                    knowledge.on_answer(request);
+                    answered.push(request);
+                }
+            }
+            knowledge.finish(UtcMs(at));
+        }
+        let unread = wanted.iter().filter(|span| !is_read(&answered, **span));
+        assert_eq!(unread.count(), 0, "{longest}: {answered:?}");
+        assert_eq!(
+            answered.len(),
+            fewest,
+            "{longest}: as many as 120 registers need"
+        );
+    }
 }
 
 #[test]
