@@ -7,6 +7,10 @@ mod bench;
 #[path = "bus/degradation.rs"]
 mod degradation;
 #[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "most faults are played in one way, and few in another"
+)]
 #[path = "bus/device.rs"]
 mod device;
 #[cfg(test)]

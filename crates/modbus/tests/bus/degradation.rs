@@ -19,7 +19,7 @@ fn units() -> Vec<(u8, Vec<Request>)> {
 /// What a line of ten units did in ten minutes.
 struct Run {
     /// Answers of the units that are well.
-    answers: u64,
+    answers: u32,
     /// Seconds of it that failing units took.
     lost: f64,
     missed: u64,
@@ -54,15 +54,15 @@ async fn run(framing: Framing, spoil: impl Fn(&Device), bad: &[u8]) -> Run {
     let failures: u64 = health.units.iter().map(|unit| unit.counts.timeouts).sum();
     let settle = if framing == Framing::Rtu { 0.52 } else { 0.1 };
     Run {
-        answers: well.map(|unit| unit.counts.answers).sum(),
+        answers: u32::try_from(well.map(|unit| unit.counts.answers).sum::<u64>()).unwrap(),
         lost: f64::from(u32::try_from(failures).unwrap()) * (timeout.as_secs_f64() + settle),
         missed: health.missed_cycles,
     }
 }
 
 fn check(what: &str, healthy: &Run, run: &Run, units: f64) {
-    let share = healthy.answers as f64 * units / f64::from(UNITS);
-    let kept = run.answers as f64 / share;
+    let share = f64::from(healthy.answers) * units / f64::from(UNITS);
+    let kept = f64::from(run.answers) / share;
     let percent = run.lost / 6.0;
     println!(
         "{what}: {kept:.4} of the answers, {percent:.2} % of the time, {}",

@@ -443,7 +443,8 @@ impl Dial for Device {
             }
             let (client, server) = tokio::io::duplex(4_096);
             tokio::spawn(device.serve(server));
-            Ok(Box::new(client) as Box<dyn ByteStream>)
+            let client: Box<dyn ByteStream> = Box::new(client);
+            Ok(client)
         })
     }
 }
