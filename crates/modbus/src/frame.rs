@@ -215,3 +215,6 @@ pub(crate) fn crc16(bytes: &[u8]) -> u16 {
     }
     crc
 }
+
+#[cfg(test)]
+mod tests;

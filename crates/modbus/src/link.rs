@@ -16,7 +16,7 @@ use std::time::Duration;
 use huitian_codec::RegisterFunction;
 use thiserror::Error;
 use tokio::io::AsyncReadExt;
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_modbus::client::{Context, Reader, rtu, tcp};
 use tokio_modbus::prelude::SlaveContext as _;
 use tokio_modbus::slave::Slave;
@@ -343,7 +343,7 @@ async fn drain(stream: &mut Box<dyn ByteStream>, at_most: Duration) -> io::Resul
     let mut old = [0; 256];
     let until = Instant::now() + at_most;
     loop {
-        match timeout_at(until.min(Instant::now() + QUIET), stream.read(&mut old)).await {
+        match timeout(QUIET, stream.read(&mut old)).await {
             Ok(Ok(0)) => return Err(io::ErrorKind::UnexpectedEof.into()),
             Ok(Ok(_)) if Instant::now() < until => {}
             Ok(Ok(_)) => {

@@ -112,3 +112,30 @@ async fn a_late_refusal_is_not_taken_for_the_refusal_of_another_request() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_while_the_line_is_listened_to_costs_nothing_more() {
+    let mut bench = Bench::new(Framing::Rtu, &[(1, alike())]);
+    // Asked at 22 ms, given up at 522, opened again at 1,022 and listened to for 20.
+    bench
+        .device
+        .script([Act::Late(TIMEOUT * 2 + Duration::from_millis(10))]);
+    bench.cycle().await;
+    let counts = bench.health().units[0].counts.clone();
+    assert_eq!(counts.timeouts, 1);
+    assert!(counts.mismatches.is_empty(), "{counts:?}");
+    assert_eq!(bench.take_answers(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_is_never_silent_is_not_asked() {
+    let mut bench = Bench::new(Framing::Rtu, &[(1, alike())]);
+    bench.device.always_noisy();
+    bench.cycle().await;
+    assert_eq!(bench.device.asked(), []);
+    let reason = bench.health().reason;
+    assert!(
+        reason.contains("did not fall silent within 540 ms"),
+        "{reason}"
+    );
+}

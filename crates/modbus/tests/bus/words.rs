@@ -5,17 +5,20 @@ use std::sync::{Arc, Mutex};
 use huitian_modbus::{Answer, Request, Sampled, Unit};
 use huitian_model::UtcMs;
 
+/// Answers, shared with the test.
+pub type Seen = Arc<Mutex<Vec<Vec<u16>>>>;
+
 /// One request, and the words of its answers.
 pub struct Words {
     id: u8,
     request: Request,
-    seen: Arc<Mutex<Vec<Vec<u16>>>>,
+    seen: Seen,
 }
 
 impl Words {
     #[expect(clippy::new_ret_no_self, reason = "the line takes units in boxes")]
-    pub fn new(id: u8, request: Request) -> (Box<dyn Unit>, Arc<Mutex<Vec<Vec<u16>>>>) {
-        let seen = Arc::<Mutex<Vec<Vec<u16>>>>::default();
+    pub fn new(id: u8, request: Request) -> (Box<dyn Unit>, Seen) {
+        let seen = Seen::default();
         let unit = Self {
             id,
             request,
