@@ -211,7 +211,8 @@ async fn stop_acknowledges_what_becomes_durable_and_says_disconnect() {
         tokio::task::yield_now().await;
         first.answer(Verdict::Durable);
         link.receive_puback(1).await;
-        // The second is still owed, so that the broker must not be told good-bye as if all were well.
+        // The second is still owed, so that the broker must not be told good-bye as if all were
+        // well.
         assert_eq!(link.receive().await, None);
         stopping.await.unwrap();
         drop(second);
