@@ -189,8 +189,16 @@ async fn a_broker_that_never_acknowledges_bounds_what_is_in_flight_and_all_is_re
         assert_eq!(full, PublishError::Full);
         // 200 in flight, 100 in the queue, and the one between them.
         assert!((300..=301).contains(&tokens.len()), "{}", tokens.len());
-        for token in tokens {
-            assert_eq!(fate(token).await, Fate::Lost);
+        // All fates are known with the loss, not only with the next connection.
+        let all_fates = async {
+            for token in tokens {
+                assert_eq!(fate(token).await, Fate::Lost);
+            }
+        };
+        tokio::select! {
+            biased;
+            () = all_fates => {}
+            _ = broker.accept_silently() => panic!("a publish outlived its connection"),
         }
     }
 }

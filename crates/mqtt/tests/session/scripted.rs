@@ -165,10 +165,11 @@ async fn a_refused_subscription_is_an_error_and_is_tried_again() {
         let refused = until(&mut status, |status| status.last_error.is_some()).await;
         assert!(!refused.connected);
         let error = refused.last_error.unwrap();
-        let wanted = match protocol {
-            Protocol::V4 => "the broker refused the subscription to huitian/#: no reason given",
-            Protocol::V5 => "the broker refused the subscription to huitian/#: Unspecified",
+        let why = match protocol {
+            Protocol::V4 => "no reason given",
+            Protocol::V5 => "Unspecified",
         };
+        let wanted = format!("the broker refused the subscription to huitian/#: {why}");
         assert_eq!(error, wanted);
         let _link = broker.accept(false, 1).await;
         until(&mut status, |status| status.connected).await;
@@ -210,7 +211,8 @@ async fn stop_acknowledges_what_becomes_durable_and_says_disconnect() {
         tokio::task::yield_now().await;
         first.answer(Verdict::Durable);
         link.receive_puback(1).await;
-        // The second is still owed, so that the broker must not be told good-bye as if all were well.
+        // The second is still owed, so that the broker must not be told good-bye as if all were
+        // well.
         assert_eq!(link.receive().await, None);
         stopping.await.unwrap();
         drop(second);
