@@ -196,9 +196,12 @@ async fn handshakes_that_never_end_hold_up_only_their_own_address() {
         }
         flood.push(slow);
     }
-    while guarded.broker.counts().connections < 128 {
-        tokio::task::yield_now().await;
-    }
+    let all_are_in = async {
+        while guarded.broker.counts().connections < 128 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the flood", all_are_in).await;
     let mut one_more = TcpStream::connect(addr).await.unwrap();
     let end = soon("the end", one_more.read(&mut [0; 1])).await;
     assert!(matches!(end, Ok(0) | Err(_)), "closed at once");
