@@ -317,6 +317,13 @@ async fn a_session_is_not_kept_for_a_user_whose_rights_have_changed() {
     assert_eq!(watch.subscribe("huitian/#", 1).await, 1);
     drop(watch);
     assert!(Client::hello(addr, &kept).await.session_present);
+    // While it is connected, its session would end with its connection.
+    let is_gone = async {
+        while guarded.broker.counts().connections > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the end of the connection", is_gone).await;
     write_users(&guarded.file, &["watch device site=yard"]);
     guarded.users.reload().unwrap();
     let socket = TcpStream::connect(addr).await.unwrap();
