@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use huitian_broker::{Notice, Verdict};
+use huitian_broker::{Notice, Reach, Verdict};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::support::{Client, Hello, PUBACK, PUBREC, next, soon};
@@ -356,7 +356,7 @@ async fn a_removed_users_session_ends_with_its_connection() {
             .publish("huitian/x", "secret".into(), qos, false)
     };
     let is_gone = async {
-        while say().unwrap().queued > 0 {
+        while say().unwrap() != Reach::default() {
             tokio::task::yield_now().await;
         }
     };
