@@ -107,7 +107,7 @@ async fn guessing_is_refused_after_five_wrong_passwords_and_meets_only_the_guess
         "even if right"
     );
     assert_eq!(Client::refused(addr, &hello(4, "bin-1")).await, 3);
-    let notice = guarded.notices.recv().await;
+    let notice = soon("a notice", guarded.notices.recv()).await;
     let address = "127.0.0.1".parse().unwrap();
     assert_eq!(notice, Some(Notice::LoginsBlocked { address }));
     assert!(guarded.notices.try_recv().is_err(), "told once");

@@ -63,7 +63,7 @@ async fn a_device_that_floods_is_acknowledged_and_its_newest_are_dropped() {
     );
     let client_id = "bin-1".into();
     assert_eq!(
-        guarded.notices.recv().await,
+        soon("a notice", guarded.notices.recv()).await,
         Some(Notice::RateLimited { client_id })
     );
     assert!(guarded.notices.try_recv().is_err(), "told once");
