@@ -1,25 +1,4 @@
 //! Who may log in, and what each may publish and subscribe to: a file with one line per user.
-//!
-//! ```text
-//! line   = name role (key "=" value)*        by blanks; a line that begins with # is a note
-//! name   = 1 to 64 of a-z, 0-9, "-"
-//! role   = device | edge | gateway | hub | observer
-//! keys   : password   a PasswordHash; without one only a certificate lets the user in
-//!          site       of a device, required there: an id like a name
-//!          publish    of a gateway: topic filters, separated by commas
-//!          subscribe  of a gateway: topic filters, separated by commas
-//! ```
-//!
-//! | role | publishes | subscribes to |
-//! |---|---|---|
-//! | device | `huitian/v1/{site}/{name}` | the same and `/down` |
-//! | edge | `huitian/edge/v1/{name}/up` | `huitian/edge/v1/{name}/down` |
-//! | gateway (a network server) | what its filters match | what its filters cover |
-//! | hub | `huitian/edge/v1/{edge}/down` | `huitian/edge/v1/+/up` |
-//! | observer | nothing | `huitian/#` |
-//!
-//! A client id belongs to the user with the longest name that it is, or begins with before a `-` or
-//! a `/`: with users `bin` and `bin-1`, the client ids `bin-1` and `bin-1-a` are of `bin-1` alone.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -175,6 +154,27 @@ pub enum UsersError {
 }
 
 /// The users file of a broker, as it was read last.
+///
+/// ```text
+/// line   = name role (key "=" value)*        by blanks; a line that begins with # is a note
+/// name   = 1 to 64 of a-z, 0-9, "-"
+/// role   = device | edge | gateway | hub | observer
+/// keys   : password   a PasswordHash; without one only a certificate lets the user in
+///          site       of a device, required there: an id like a name
+///          publish    of a gateway: topic filters, separated by commas
+///          subscribe  of a gateway: topic filters, separated by commas
+/// ```
+///
+/// | role | publishes | subscribes to |
+/// |---|---|---|
+/// | device | `huitian/v1/{site}/{name}` | the same and `/down` |
+/// | edge | `huitian/edge/v1/{name}/up` | `huitian/edge/v1/{name}/down` |
+/// | gateway (a network server) | what its filters match | what its filters cover |
+/// | hub | `huitian/edge/v1/{edge}/down` | `huitian/edge/v1/+/up` |
+/// | observer | nothing | `huitian/#` |
+///
+/// A client id belongs to the user with the longest name that it is, or begins with before a `-` or
+/// a `/`: with users `bin` and `bin-1`, the client ids `bin-1` and `bin-1-a` are of `bin-1` alone.
 #[derive(Debug)]
 pub struct Users {
     path: PathBuf,

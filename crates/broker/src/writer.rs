@@ -103,6 +103,8 @@ impl Writer {
             .session
             .write_waiting(self.peer, &mut self.out, WRITE_BYTES_MAX)
         {
+            // The wake was for the newer connection.
+            self.session.wake.notify_one();
             return Err(Ending::TakenOver);
         }
         Ok(())

@@ -210,3 +210,39 @@ async fn stop_acknowledges_what_becomes_durable_and_takes_less_than_two_seconds(
     assert!(begin.elapsed().as_secs() < 2, "{:?}", begin.elapsed());
     drop(never_answered);
 }
+
+#[tokio::test]
+async fn a_dropped_delivery_beside_a_durable_one_is_not_acknowledged() {
+    let (broker, mut deliveries) = start().await;
+    let mut client = Client::hello(broker.local_addr(), &Hello::v311("bin-1")).await;
+    client.publish(QOS1, 1, "t", b"kept").await;
+    client.publish(QOS1, 2, "t", b"not kept").await;
+    let kept = next(&mut deliveries).await;
+    let unkept = next(&mut deliveries).await;
+    // Both at once, so that one waking finds both.
+    kept.answer(Verdict::Durable);
+    drop(unkept);
+    client.expect_ack(PUBACK, 1).await;
+    assert_eq!(client.receive().await, None, "closed without a word more");
+    assert_eq!(broker.counts().acknowledged, 1);
+}
+
+#[tokio::test]
+async fn what_was_not_kept_reaches_no_subscriber_after_the_connection_either() {
+    let (broker, mut deliveries) = start().await;
+    let mut operator = Client::hello(broker.local_addr(), &Hello::v311("operator")).await;
+    operator.subscribe("t", 0).await;
+    let mut client = Client::hello(broker.local_addr(), &Hello::v311("bin-1")).await;
+    for (id, payload) in [(1, b"a"), (2, b"b"), (3, b"c")] {
+        client.publish(QOS1, id, "t", payload).await;
+    }
+    let first = next(&mut deliveries).await;
+    let second = next(&mut deliveries).await;
+    let third = next(&mut deliveries).await;
+    first.answer(Verdict::Retry);
+    assert_eq!(client.receive().await, None);
+    second.answer(Verdict::Retry);
+    third.answer(Verdict::Durable);
+    assert_eq!(operator.expect_publish().await.2, b"c");
+    assert_eq!(operator.before_ping_answer().await, []);
+}

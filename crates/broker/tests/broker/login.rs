@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use huitian_broker::{Notice, Verdict};
+use huitian_broker::{Notice, Reach, Verdict};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::support::{Client, Hello, PUBACK, PUBREC, next, soon};
@@ -107,7 +107,7 @@ async fn guessing_is_refused_after_five_wrong_passwords_and_meets_only_the_guess
         "even if right"
     );
     assert_eq!(Client::refused(addr, &hello(4, "bin-1")).await, 3);
-    let notice = guarded.notices.recv().await;
+    let notice = soon("a notice", guarded.notices.recv()).await;
     let address = "127.0.0.1".parse().unwrap();
     assert_eq!(notice, Some(Notice::LoginsBlocked { address }));
     assert!(guarded.notices.try_recv().is_err(), "told once");
@@ -317,6 +317,13 @@ async fn a_session_is_not_kept_for_a_user_whose_rights_have_changed() {
     assert_eq!(watch.subscribe("huitian/#", 1).await, 1);
     drop(watch);
     assert!(Client::hello(addr, &kept).await.session_present);
+    // While it is connected, its session would end with its connection.
+    let is_gone = async {
+        while guarded.broker.counts().connections > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the end of the connection", is_gone).await;
     write_users(&guarded.file, &["watch device site=yard"]);
     guarded.users.reload().unwrap();
     let socket = TcpStream::connect(addr).await.unwrap();
@@ -349,7 +356,7 @@ async fn a_removed_users_session_ends_with_its_connection() {
             .publish("huitian/x", "secret".into(), qos, false)
     };
     let is_gone = async {
-        while say().unwrap().queued > 0 {
+        while say().unwrap() != Reach::default() {
             tokio::task::yield_now().await;
         }
     };

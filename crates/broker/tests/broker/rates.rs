@@ -6,7 +6,7 @@ use huitian_broker::{Broker, BrokerConfig, Notice, RateLimit, Verdict};
 use tokio::sync::mpsc;
 
 use super::support::{
-    Client, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, ack, any_port, keep_all, next,
+    Client, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, ack, any_port, keep_all, next, soon,
 };
 use super::users::{guarded, hello};
 
@@ -63,7 +63,7 @@ async fn a_device_that_floods_is_acknowledged_and_its_newest_are_dropped() {
     );
     let client_id = "bin-1".into();
     assert_eq!(
-        guarded.notices.recv().await,
+        soon("a notice", guarded.notices.recv()).await,
         Some(Notice::RateLimited { client_id })
     );
     assert!(guarded.notices.try_recv().is_err(), "told once");
@@ -112,9 +112,12 @@ async fn a_new_connection_does_not_begin_with_a_full_bucket() {
         flood.expect_ack(PUBCOMP, 41).await;
         assert_eq!(broker.counts().connections, 1, "round {round}");
         drop(flood);
-        while broker.counts().connections > 0 {
-            tokio::task::yield_now().await;
-        }
+        let is_alone = async {
+            while broker.counts().connections > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the end of the connection", is_alone).await;
     }
     let filled = begun.elapsed().as_secs() + 1;
     let counts = broker.counts();

@@ -1,8 +1,10 @@
 //! Sessions, subscriptions, retained messages, wills.
 
-use huitian_broker::Verdict;
+use huitian_broker::{Qos, Verdict};
 
-use super::support::{Client, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, ack, keep_all, next, start};
+use super::support::{
+    Client, Hello, PUBACK, PUBCOMP, PUBREC, PUBREL, ack, keep_all, next, soon, start,
+};
 
 const QOS1: u8 = 2;
 const RETAIN: u8 = 1;
@@ -207,4 +209,35 @@ async fn what_is_not_offered_is_refused_by_its_code() {
         assert_eq!(newer.subscribe(&format!("t/{n}"), 0).await, 0);
     }
     assert_eq!(newer.subscribe("one/too/many", 0).await, 0x97);
+}
+
+#[tokio::test]
+async fn a_twin_that_takes_nothing_any_more_is_closed_all_the_same() {
+    for clean in [true, false] {
+        let (broker, _deliveries) = start().await;
+        let hello = Hello {
+            clean,
+            ..Hello::v311("twin")
+        };
+        let mut stuck = Client::hello(broker.local_addr(), &hello).await;
+        stuck.subscribe("t", 0).await;
+        // More than the buffers of a socket and the queue of a session hold.
+        let payload = bytes::Bytes::from(vec![0; 64 << 10]);
+        let mut dropped = 0;
+        for _ in 0..1_000 {
+            let reach = broker.publish("t", payload.clone(), Qos::AtMostOnce, false);
+            dropped += reach.unwrap().dropped;
+            tokio::task::yield_now().await;
+        }
+        assert!(dropped > 0, "the twin's queue is not full");
+        let _newer = Client::hello(broker.local_addr(), &hello).await;
+        let begun = std::time::Instant::now();
+        let is_alone = async {
+            while broker.counts().connections > 1 {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the twin's end", is_alone).await;
+        assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    }
 }

@@ -64,6 +64,30 @@ async fn passwords_and_messages_pass_through_both_versions_of_tls() {
 }
 
 #[tokio::test]
+async fn the_last_bytes_reach_a_client_that_reads_slowly() {
+    let pki = Pki::new();
+    let guarded = guarded(Some(pki.tls())).await;
+    let stream = pki
+        .connect(guarded.broker.local_addr(), None)
+        .await
+        .unwrap();
+    let mut device = Client::over(stream, &hello(4, "bin-1")).await.unwrap();
+    let down = "huitian/v1/yard/bin-1/down";
+    assert_eq!(device.subscribe(down, 0).await, 0);
+    // More than the socket's buffers hold, and less than a session's queue.
+    let payload = bytes::Bytes::from(vec![b'x'; 1_000_000]);
+    for _ in 0..8 {
+        let reach = guarded
+            .broker
+            .publish(down, payload.clone(), Qos::AtMostOnce, false);
+        assert_eq!(reach.unwrap().queued, 1);
+    }
+    for _ in 0..8 {
+        assert!(device.expect_publish().await.2 == payload);
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_is_the_identity() {
     let pki = Pki::new();
     let mut guarded = guarded(Some(pki.mutual())).await;
@@ -196,9 +220,12 @@ async fn handshakes_that_never_end_hold_up_only_their_own_address() {
         }
         flood.push(slow);
     }
-    while guarded.broker.counts().connections < 128 {
-        tokio::task::yield_now().await;
-    }
+    let all_are_in = async {
+        while guarded.broker.counts().connections < 128 {
+            tokio::task::yield_now().await;
+        }
+    };
+    soon("the flood", all_are_in).await;
     let mut one_more = TcpStream::connect(addr).await.unwrap();
     let end = soon("the end", one_more.read(&mut [0; 1])).await;
     assert!(matches!(end, Ok(0) | Err(_)), "closed at once");
