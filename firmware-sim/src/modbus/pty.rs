@@ -13,14 +13,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
-use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::time::sleep;
 
 /// How often a line is looked at that nobody has open.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Between two looks once somebody has hung up: tokio never takes that back, so it calls the line
+/// ready for ever after, and only the clock keeps us from asking without end.
+const AFTER_HANG_UP: Duration = Duration::from_millis(2);
 
 /// The near end.
 #[derive(Debug)]
@@ -77,15 +81,21 @@ impl Pty {
     /// # Errors
     /// What the system says.
     pub async fn read(&self, into: &mut [u8]) -> io::Result<usize> {
-        let read = self.near.async_io(Interest::READABLE, |near| {
-            Ok(rustix::io::read(near, &mut *into)?)
-        });
-        match read.await {
-            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error()) => {
-                sleep(LOOK_AGAIN).await;
-                Ok(0)
+        loop {
+            let mut ready = self.near.readable().await?;
+            let has_hung_up = ready.ready().is_read_closed();
+            match rustix::io::read(&self.near, &mut *into) {
+                Ok(len) => return Ok(len),
+                Err(Errno::IO) => {
+                    sleep(LOOK_AGAIN).await;
+                    return Ok(0);
+                }
+                Err(Errno::AGAIN) => ready.clear_ready(),
+                Err(error) => return Err(error.into()),
             }
-            other => other,
+            if has_hung_up {
+                sleep(AFTER_HANG_UP).await;
+            }
         }
     }
 
@@ -95,13 +105,19 @@ impl Pty {
     /// What the system says.
     pub async fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let written = self
-                .near
-                .async_io(Interest::WRITABLE, |near| {
-                    Ok(rustix::io::write(near, bytes)?)
-                })
-                .await?;
-            bytes = bytes.get(written..).unwrap_or(&[]);
+            let mut ready = self.near.writable().await?;
+            let has_hung_up = ready.ready().is_write_closed();
+            match rustix::io::write(&self.near, bytes) {
+                Ok(written) => {
+                    bytes = bytes.get(written..).unwrap_or(&[]);
+                    continue;
+                }
+                Err(Errno::AGAIN) => ready.clear_ready(),
+                Err(error) => return Err(error.into()),
+            }
+            if has_hung_up {
+                sleep(AFTER_HANG_UP).await;
+            }
         }
         Ok(())
     }

@@ -1,17 +1,25 @@
 //! The simulated lines' bytes and times, seen through plain sockets.
 
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use firmware_sim::modbus::{Counts, Fault, Line, Rates, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
 
 use crate::support::{EVENING, LOCAL, counting};
 
 /// A read of two registers from 7 on, as serial frame.
 const READ: [u8; 8] = [1, 3, 0, 7, 0, 2, 0x75, 0xca];
 const REPLY: [u8; 9] = [1, 3, 4, 0, 22, 0, 25, 0xda, 0x3d];
+
+/// Longer than anything takes here, so that a failure is no hang.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 async fn talk(line: Line) -> (Server, TcpStream) {
     let mut server = Server::new(line, || EVENING);
@@ -48,7 +56,9 @@ async fn late_and_dripping_bytes_come_when_they_should() {
 async fn a_closed_connection_is_closed_and_the_next_one_is_answered() {
     let (mut server, mut stream) = talk(counting(1).with_script([Some(Fault::Closed)])).await;
     stream.write_all(&READ).await.unwrap();
-    assert_eq!(stream.read(&mut [0; 9]).await.unwrap(), 0);
+    let mut nothing = [0; 9];
+    let read = timeout(PATIENCE, stream.read(&mut nothing)).await;
+    assert_eq!(read.unwrap().unwrap(), 0);
     let again = server.listen_rtu_over_tcp(LOCAL.into()).await.unwrap();
     let mut stream = TcpStream::connect(again).await.unwrap();
     stream.write_all(&READ).await.unwrap();
@@ -112,4 +122,40 @@ async fn an_endpoint_beyond_loopback_is_refused() {
     let outside = ([0, 0, 0, 0], 0).into();
     let error = server.listen_tcp(outside).await.unwrap_err();
     assert!(error.to_string().contains("loopback"), "{error}");
+}
+
+/// Opens a serial line as it is, without setting any mode.
+fn open(path: &Path) -> File {
+    let no_control = i32::try_from(rustix::fs::OFlags::NOCTTY.bits()).unwrap();
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(no_control);
+    options.open(path).unwrap()
+}
+
+/// Runs what blocks in a thread that nobody waits for, so that a hang is a failure.
+async fn beside<T: Send + 'static>(
+    path: &Path,
+    work: impl FnOnce(PathBuf) -> T + Send + 'static,
+) -> T {
+    let (done, result) = oneshot::channel();
+    let path = path.to_path_buf();
+    std::thread::spawn(move || done.send(work(path)).is_ok());
+    timeout(PATIENCE, result).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_serial_line_is_raw_from_the_start_and_can_be_closed_and_opened_again() {
+    let mut server = Server::new(counting(1), || EVENING);
+    let path = server.open_pty(None).unwrap();
+    let read = |path: PathBuf| {
+        let mut file = open(&path);
+        file.write_all(&READ).unwrap();
+        let mut reply = [0; 9];
+        file.read_exact(&mut reply).unwrap();
+        reply
+    };
+    for _ in 0..5 {
+        assert_eq!(beside(&path, read).await, REPLY);
+    }
+    server.end().await.unwrap();
 }

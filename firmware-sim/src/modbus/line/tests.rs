@@ -29,7 +29,7 @@ fn scene(line: Line) -> Scene {
 
 impl Scene {
     fn ask_pdu(&mut self, framing: Framing, unit: u8, pdu: &[u8]) -> Outcome {
-        self.tid += 1;
+        self.tid = self.tid.wrapping_add(1);
         let request = Request {
             framing,
             tid: if framing == Framing::Tcp { self.tid } else { 0 },
@@ -133,7 +133,9 @@ fn a_wrong_transaction_id_is_never_the_right_one() {
     let rates = Rates::none().with(Fault::WrongTid, 1.0);
     let mut scene = scene(Line::new(3).with_faults(rates));
     let mut seen = std::collections::BTreeSet::new();
-    for _ in 0..200 {
+    // Ids that a wrong one could hit by chance: 0, 2, and those that stay when swapped.
+    for id in [0, 1, 2, 0x0202, 0xffff, 0x1234].repeat(50) {
+        scene.tid = u16::wrapping_sub(id, 1);
         let reply = scene.read(Framing::Tcp);
         let tid = u16::from_be_bytes([reply[0], reply[1]]);
         assert_ne!(tid, scene.tid);
@@ -213,6 +215,11 @@ fn the_same_seed_and_requests_give_the_same_bytes_and_another_seed_others() {
     let (first, faults) = run(1);
     assert!(first == run(1).0);
     assert!(first != run(2).0);
+    let which = |seed| {
+        let drawn = (0..2_000).map(|n| Rates::demo().draw(seed, n, Framing::Rtu));
+        drawn.collect::<Vec<_>>()
+    };
+    assert!(which(1) == which(1) && which(1) != which(2));
     // Every kind that a serial frame can show, each in about 10 of 2,000 requests.
     assert_eq!(faults.len(), Fault::ALL.len() - 1);
     assert!(
