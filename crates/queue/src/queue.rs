@@ -33,8 +33,10 @@ pub struct StoredEntry {
     pub lane: u8,
     /// The number of the first reading in the present epoch.
     pub n: u64,
-    /// How many readings the payload holds.
+    /// How many readings of this epoch the payload holds, from `n` on.
     pub count: u32,
+    /// Readings at the payload's beginning that the hub had before this epoch began; mostly 0.
+    pub skip: u32,
     /// When they were received.
     pub at_ms: i64,
     /// The readings.
@@ -331,10 +333,16 @@ impl<D: Disk> Queue<D> {
 impl Lane {
     /// The present epoch's view of an internal entry.
     pub(crate) fn stored(&self, entry: &Entry, payload: &[u8]) -> StoredEntry {
+        let before = self
+            .base
+            .saturating_sub(entry.n)
+            .min(u64::from(entry.count));
+        let skip = u32::try_from(before).unwrap_or(entry.count);
         StoredEntry {
             lane: entry.lane,
             n: self.visible(entry.n),
-            count: entry.count,
+            count: entry.count.saturating_sub(skip),
+            skip,
             at_ms: entry.at_ms,
             payload: payload.to_vec(),
         }

@@ -54,7 +54,7 @@ impl<D: Disk> Queue<D> {
         let mut build = |queue: &mut Self| {
             next = queue.state.clone();
             edit(&mut next);
-            next.join_losses(queue.limits.segment_bytes / 4, queue.on_drop.as_mut());
+            next.join_losses(queue.limits.segment_bytes / 16, queue.on_drop.as_mut());
             queue.fill_in(&mut next, gone, replaced);
             next.snapshot()
         };

@@ -193,7 +193,9 @@ fn without_any_snapshot_a_new_epoch_begins_and_entries_are_kept() {
     rig.append(&[(0, 2, 50)], false).unwrap();
     let name = segments(&rig.disk).remove(0);
     let mut content = rig.disk.content(&name).unwrap();
+    // The one that the file began with, and the one that opening wrote.
     content[82 + 20] ^= 1;
+    content[155 + 20] ^= 1;
     rig.disk.put(&name, Some(content));
     let opened = rig.open().unwrap();
     assert!(

@@ -36,7 +36,8 @@ pub(super) struct Rig {
     /// An append that failed: after a crash it may be there.
     unsure: Vec<Spec>,
     opened: u64,
-    /// Losses whose number is not known are permitted: numbers may be fewer than in the book.
+    epoch: u64,
+    /// The time of appends.
     pub(super) clock: i64,
 }
 
@@ -60,6 +61,7 @@ impl Rig {
             book: BTreeMap::new(),
             unsure: Vec::new(),
             opened: 0,
+            epoch: 0,
             clock: NOW,
         };
         rig.open().expect("a new queue opens");
@@ -77,7 +79,7 @@ impl Rig {
         let random = self.opened.wrapping_mul(0x1234_5678_9ABC_DEF1);
         let (queue, opened) = Queue::open(self.disk.clone(), self.limits, NOW, random)?;
         self.queue = Some(queue);
-        if opened.epoch_before.is_some() {
+        if self.queue().epoch() != self.epoch {
             self.rebase();
         }
         let unsure = std::mem::take(&mut self.unsure);
@@ -99,6 +101,7 @@ impl Rig {
 
     fn rebase(&mut self) {
         let queue = self.queue.as_ref().expect("open");
+        self.epoch = queue.epoch();
         for (lane, page) in &mut self.book {
             // Every number of the new epoch is above what was released in the old one.
             page.base = page.next - queue.next(*lane);
@@ -237,7 +240,8 @@ impl Rig {
         let mut stored: BTreeMap<u8, u64> = BTreeMap::new();
         for entry in &all {
             let page = self.book.get(&entry.lane).expect("a lane that was used");
-            let n = entry.n + page.base;
+            let n = entry.n + page.base - u64::from(entry.skip);
+            let count = entry.count + entry.skip;
             let known = page
                 .entries
                 .range(..=n)
@@ -246,7 +250,7 @@ impl Rig {
             assert_eq!(*known.0, n, "an entry begins at its number");
             assert_eq!(
                 (known.1.0, &known.1.1),
-                (entry.count, &entry.payload),
+                (count, &entry.payload),
                 "unchanged"
             );
             let from = reached
