@@ -22,6 +22,10 @@ pub struct Opened {
 impl<D: Disk> Queue<D> {
     /// Opens a folder, or makes it. `random` must be drawn anew for each call: epochs and salts
     /// come from it. Reads everything once (see `examples/measure.rs` for what that takes).
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn open(
         disk: D,
         limits: Limits,

@@ -139,12 +139,12 @@ pub(crate) fn survey<D: Disk>(disk: &D) -> Result<Survey, QueueError> {
     Ok(survey)
 }
 
+/// Files by the number and generation of their heads.
+type Heads = BTreeMap<(u64, u32), (String, Head)>;
+
 /// The heads of all segment files, by what they say they are.
-fn heads<D: Disk>(
-    disk: &D,
-    survey: &mut Survey,
-) -> Result<BTreeMap<(u64, u32), (String, Head)>, QueueError> {
-    let mut heads: BTreeMap<(u64, u32), (String, Head)> = BTreeMap::new();
+fn heads<D: Disk>(disk: &D, survey: &mut Survey) -> Result<Heads, QueueError> {
+    let mut heads: Heads = BTreeMap::new();
     let mut names = disk
         .list()
         .map_err(QueueError::disk("list the queue's folder"))?;

@@ -60,10 +60,10 @@ fn rot(rig: &mut Rig, file: u16, at: u32, bit: u8) {
         return;
     }
     let mut names = crate::Disk::list(&rig.disk).unwrap();
-    names.retain(|name| name.ends_with(".seg"));
+    names.retain(|name| crate::segment::parse_name(name).is_some());
     let name = names[usize::from(file) % names.len()].clone();
     let mut content = rig.disk.content(&name).unwrap();
-    let at = at as usize % content.len();
+    let at = crate::number::narrow(u64::from(at)) % content.len();
     content[at] ^= 1 << (bit % 8);
     rig.disk.put(&name, Some(content));
 }
