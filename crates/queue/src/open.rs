@@ -68,13 +68,14 @@ impl<D: Disk> Queue<D> {
             #[cfg(test)]
             deletes_before_ledger: false,
         };
+        // What does not count goes before a new file can get its name.
+        queue.clear_leftovers();
         // The snapshot proves that all before it was durable. On a full disk it waits for the
         // next write; until then the folder would be found again as it was found now.
         match queue.change(&[], None, &|_| {}) {
             Err(error) if !error.is_no_space() => return Err(error),
             _ => {}
         }
-        queue.clear_leftovers();
         queue.sweep()?;
         queue.fill_reserve();
         Ok((queue, opened))

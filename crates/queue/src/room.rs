@@ -310,6 +310,7 @@ impl<D: Disk> Queue<D> {
         }
         let rows: Vec<Missing> = copy.rows.into_values().collect();
         let edit = |state: &mut State| state.lose(rows.clone(), LossReason::Thinned, now_ms);
+        self.leftovers.retain(|leftover| *leftover != name);
         self.change(&[], Some(&copy.segment), &edit)?;
         Ok(true)
     }

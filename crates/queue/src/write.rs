@@ -162,6 +162,8 @@ impl<D: Disk> Queue<D> {
         if let Some(old) = old {
             self.seal(&old);
         }
+        // What an earlier attempt left under this name is gone; this file must stay.
+        self.leftovers.retain(|name| *name != segment.name);
         self.state = state;
         self.segments.insert(number, segment);
         self.active = Some(Active { number, file });
