@@ -1,4 +1,5 @@
 //! The queue on real file systems: the kept fixture, the lock, and a disk of 24 MB that fills up.
+#![expect(clippy::unwrap_used, reason = "tests, and what helps them")]
 
 use std::collections::BTreeMap;
 use std::io::Write;
