@@ -13,32 +13,80 @@ pub trait Disk {
     type Lock;
 
     /// Makes the folder where it is missing, durably with every parent that was made.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn make_folder(&self) -> io::Result<()>;
     /// The names of the files that are there.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn list(&self) -> io::Result<Vec<String>>;
     /// Makes a new file; an old one of that name is an error.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn create(&self, name: &str) -> io::Result<Self::File>;
     /// Opens a file that is there.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn open(&self, name: &str) -> io::Result<Self::File>;
     /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes the names in the folder durable.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn sync_folder(&self) -> io::Result<()>;
     /// Locks the folder by a file of this name; none where another process has it.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn lock(&self, name: &str) -> io::Result<Option<Self::Lock>>;
 }
 
 /// An open file of a [`Disk`].
 pub trait DiskFile {
     /// Reads up to `into.len()` bytes; 0 is the end.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn read_at(&self, at: u64, into: &mut [u8]) -> io::Result<usize>;
     /// Writes some of `bytes`; says how many.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<usize>;
     /// The file's length.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn size(&self) -> io::Result<u64>;
     /// Cuts the file off, or fills it with zeros.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn set_size(&self, size: u64) -> io::Result<()>;
     /// Makes what was written durable.
+    ///
+    /// # Errors
+    ///
+    /// What the disk or the system said.
     fn sync(&self) -> io::Result<()>;
 }
 

@@ -39,6 +39,10 @@ impl<D: Disk> Queue<D> {
     /// appends will be found.
     ///
     /// Segments that were thinned since are read from their beginning, so an entry may come twice.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn read(
         &mut self,
         from: Position,
@@ -220,6 +224,10 @@ impl<D: Disk> Queue<D> {
 
     /// Numbers of the lane that are neither released nor stored: what the hub waits for in vain.
     /// At most `max` ranges, lowest first.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn missing(&self, lane: u8, max: usize) -> Result<Vec<Range<u64>>, QueueError> {
         let at = self.state.lane(lane);
         let mut cursor = at.released;

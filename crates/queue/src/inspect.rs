@@ -51,6 +51,10 @@ pub struct Report {
 }
 
 /// Reads a folder without a lock: while a queue is open on it, its newest batch may look torn.
+///
+/// # Errors
+///
+/// The folder cannot be read, or is of another version.
 pub fn inspect<D: Disk>(disk: &D) -> Result<Report, QueueError> {
     let found = survey(disk)?;
     let lanes = found.state.lanes.iter().map(|(lane, at)| LaneReport {

@@ -63,14 +63,14 @@ impl Walk<'_> {
         if number == 0 {
             self.cursor = (0..LANES).map(|lane| (lane, 0)).collect();
         }
-        let Some(facts) = facts else {
-            if self.cursor.is_empty() {
-                let released = (0..LANES).map(|lane| (lane, self.state.lane(lane).released));
-                self.cursor = released.collect();
-            }
-            return;
-        };
-        if let Some(start) = &facts.start {
+        let start = facts.and_then(|facts| facts.start.as_ref());
+        if self.cursor.is_empty() && start.is_none() {
+            // Where it began is not known; how much is missing bounds what is counted.
+            let released = (0..LANES).map(|lane| (lane, self.state.lane(lane).released));
+            self.cursor = released.collect();
+        }
+        let Some(facts) = facts else { return };
+        if let Some(start) = start {
             for lane in 0..LANES {
                 let next = start.get(&lane).copied().unwrap_or_default();
                 if follows || before.is_none() {

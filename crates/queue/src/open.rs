@@ -22,6 +22,10 @@ pub struct Opened {
 impl<D: Disk> Queue<D> {
     /// Opens a folder, or makes it. `random` must be drawn anew for each call: epochs and salts
     /// come from it. Reads everything once (see `examples/measure.rs` for what that takes).
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn open(
         disk: D,
         limits: Limits,
@@ -64,13 +68,14 @@ impl<D: Disk> Queue<D> {
             #[cfg(test)]
             deletes_before_ledger: false,
         };
+        // What does not count goes before a new file can get its name.
+        queue.clear_leftovers();
         // The snapshot proves that all before it was durable. On a full disk it waits for the
         // next write; until then the folder would be found again as it was found now.
         match queue.change(&[], None, &|_| {}) {
             Err(error) if !error.is_no_space() => return Err(error),
             _ => {}
         }
-        queue.clear_leftovers();
         queue.sweep()?;
         queue.fill_reserve();
         Ok((queue, opened))

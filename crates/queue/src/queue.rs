@@ -33,8 +33,10 @@ pub struct StoredEntry {
     pub lane: u8,
     /// The number of the first reading in the present epoch.
     pub n: u64,
-    /// How many readings the payload holds.
+    /// How many readings of this epoch the payload holds, from `n` on.
     pub count: u32,
+    /// Readings at the payload's beginning that the hub had before this epoch began; mostly 0.
+    pub skip: u32,
     /// When they were received.
     pub at_ms: i64,
     /// The readings.
@@ -57,6 +59,13 @@ pub struct Stats {
 }
 
 /// A bounded disk queue; see the crate's page.
+#[cfg_attr(
+    test,
+    expect(
+        clippy::struct_excessive_bools,
+        reason = "the fourth breaks the queue on purpose"
+    )
+)]
 pub struct Queue<D: Disk> {
     pub(crate) disk: D,
     pub(crate) _lock: D::Lock,
@@ -86,6 +95,10 @@ impl<D: Disk> Queue<D> {
 
     /// Stores all entries with one sync and says the number of each one's first reading. They
     /// are durable when this returns. If it fails nothing was numbered.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn append(
         &mut self,
         now_ms: i64,
@@ -95,6 +108,10 @@ impl<D: Disk> Queue<D> {
     }
 
     /// As [`Queue::append`] followed by [`Queue::permit_sending`], with one sync for both.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn append_and_permit(
         &mut self,
         now_ms: i64,
@@ -193,6 +210,10 @@ impl<D: Disk> Queue<D> {
     ///
     /// Call it before the first byte leaves. If a peer ever knows a number that is not below
     /// [`Queue::send_limit`], this folder is a copy or was restored from an old backup.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn permit_sending(&mut self) -> Result<(), QueueError> {
         let pairs = self.permits(&[]);
         if pairs.is_empty() {
@@ -208,6 +229,10 @@ impl<D: Disk> Queue<D> {
 
     /// The hub has everything of this lane below `next`. Kept in memory until something else is
     /// written; losing it is harmless. Whole segments are removed once nothing in them is left.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn release(&mut self, lane: u8, next: u64) -> Result<(), QueueError> {
         let Some(at) = self.state.lanes.get_mut(&lane) else {
             return if next == 0 {
@@ -230,6 +255,10 @@ impl<D: Disk> Queue<D> {
 
     /// Begins a new epoch: what is not released is numbered again from 0 in each lane. Untold
     /// losses keep the numbers of the epoch in which they happened.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn renew_epoch(&mut self, random: u64) -> Result<(), QueueError> {
         let old = self.state.epoch;
         let epoch = if random == old {
@@ -247,16 +276,24 @@ impl<D: Disk> Queue<D> {
     }
 
     /// Removes the rows up to this id, which the hub has stored.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn losses_told(&mut self, up_to_id: u64) -> Result<(), QueueError> {
         if self.state.losses.iter().all(|loss| loss.id > up_to_id) {
             return Ok(());
         }
         self.change(&[], None, &|state| {
-            state.losses.retain(|loss| loss.id > up_to_id)
+            state.losses.retain(|loss| loss.id > up_to_id);
         })
     }
 
     /// Writes everything that was only in memory. Without it nothing durable is lost either.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn close(mut self) -> Result<(), QueueError> {
         self.change(&[], None, &|_| {})
     }
@@ -331,10 +368,16 @@ impl<D: Disk> Queue<D> {
 impl Lane {
     /// The present epoch's view of an internal entry.
     pub(crate) fn stored(&self, entry: &Entry, payload: &[u8]) -> StoredEntry {
+        let before = self
+            .base
+            .saturating_sub(entry.n)
+            .min(u64::from(entry.count));
+        let skip = u32::try_from(before).unwrap_or(entry.count);
         StoredEntry {
             lane: entry.lane,
             n: self.visible(entry.n),
-            count: entry.count,
+            count: entry.count.saturating_sub(skip),
+            skip,
             at_ms: entry.at_ms,
             payload: payload.to_vec(),
         }

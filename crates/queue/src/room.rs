@@ -16,6 +16,9 @@ use crate::state::State;
 /// Bytes that a thinned copy gathers before it writes.
 const COPY_BYTES: u64 = 256 * 1024;
 
+/// Called for an entry and its payload.
+type OnEntry<'a> = dyn FnMut(Entry, &[u8]) -> Result<(), QueueError> + 'a;
+
 /// What an entry's fate is while its segment is thinned.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fate {
@@ -108,6 +111,10 @@ impl<D: Disk> Queue<D> {
     ///
     /// Call it only while the clock is known to be right. Segments with entries from before 2020
     /// have no age. Says how many readings were dropped.
+    ///
+    /// # Errors
+    ///
+    /// See [`QueueError`]; nothing changed where it failed.
     pub fn expire(&mut self, now_ms: i64) -> Result<u64, QueueError> {
         let before = self.total_lost();
         let oldest = now_ms.saturating_sub(self.limits.age_ms_max);
@@ -160,7 +167,7 @@ impl<D: Disk> Queue<D> {
         }
         let rows = self.unreleased_of(number)?;
         self.change(&[number], None, &|state| {
-            state.lose(rows.clone(), reason, now_ms)
+            state.lose(rows.clone(), reason, now_ms);
         })
     }
 
@@ -171,7 +178,7 @@ impl<D: Disk> Queue<D> {
         let mut on_drop = std::mem::replace(&mut self.on_drop, Self::no_detail());
         let read = self.each_entry(number, &mut |entry, payload| {
             if let Some(row) = part_of(&state, &entry) {
-                add(&mut rows, row);
+                add(&mut rows, &row);
                 on_drop.entry(&state.lane(entry.lane).stored(&entry, payload));
             }
             Ok(())
@@ -210,11 +217,7 @@ impl<D: Disk> Queue<D> {
     }
 
     /// Calls `on` for every good entry of a segment.
-    pub(crate) fn each_entry(
-        &self,
-        number: u64,
-        on: &mut dyn FnMut(Entry, &[u8]) -> Result<(), QueueError>,
-    ) -> Result<(), QueueError> {
+    pub(crate) fn each_entry(&self, number: u64, on: &mut OnEntry<'_>) -> Result<(), QueueError> {
         let Some(segment) = self.segments.get(&number) else {
             return Ok(());
         };
@@ -307,6 +310,7 @@ impl<D: Disk> Queue<D> {
         }
         let rows: Vec<Missing> = copy.rows.into_values().collect();
         let edit = |state: &mut State| state.lose(rows.clone(), LossReason::Thinned, now_ms);
+        self.leftovers.retain(|leftover| *leftover != name);
         self.change(&[], Some(&copy.segment), &edit)?;
         Ok(true)
     }
@@ -329,7 +333,7 @@ impl<D: Disk> Queue<D> {
                     copy.is_shorter = true;
                     on_drop.entry(&self.state.lane(entry.lane).stored(&entry, payload));
                     if let Some(row) = part_of(&self.state, &entry) {
-                        add(&mut copy.rows, row);
+                        add(&mut copy.rows, &row);
                     }
                 }
             }
@@ -412,7 +416,7 @@ fn part_of(state: &State, entry: &Entry) -> Option<Missing> {
     })
 }
 
-fn add(rows: &mut BTreeMap<u8, Missing>, part: Missing) {
+fn add(rows: &mut BTreeMap<u8, Missing>, part: &Missing) {
     let row = rows.entry(part.lane).or_insert(Missing {
         count: 0,
         ..part.clone()

@@ -204,6 +204,7 @@ impl Simulated {
     }
 
     /// Another disk with the same durable content, as a copied card would have.
+    #[must_use]
     pub fn copy(&self) -> Self {
         let copy = Self::default();
         let names: Vec<String> = held(&self.world).names.keys().cloned().collect();

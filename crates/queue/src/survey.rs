@@ -139,12 +139,12 @@ pub(crate) fn survey<D: Disk>(disk: &D) -> Result<Survey, QueueError> {
     Ok(survey)
 }
 
+/// Files by the number and generation of their heads.
+type Heads = BTreeMap<(u64, u32), (String, Head)>;
+
 /// The heads of all segment files, by what they say they are.
-fn heads<D: Disk>(
-    disk: &D,
-    survey: &mut Survey,
-) -> Result<BTreeMap<(u64, u32), (String, Head)>, QueueError> {
-    let mut heads: BTreeMap<(u64, u32), (String, Head)> = BTreeMap::new();
+fn heads<D: Disk>(disk: &D, survey: &mut Survey) -> Result<Heads, QueueError> {
+    let mut heads: Heads = BTreeMap::new();
     let mut names = disk
         .list()
         .map_err(QueueError::disk("list the queue's folder"))?;
@@ -229,8 +229,30 @@ fn choose(survey: &mut Survey, facts: BTreeMap<(u64, u32), Facts>) {
     }
 }
 
+/// A file without a head that no snapshot knows was being made when the power went.
+fn unborn(survey: &mut Survey) {
+    let newest = survey.live.last_key_value();
+    let is_sealed = newest.is_some_and(|(_, facts)| facts.trailer.is_some());
+    for one in survey
+        .damage
+        .iter_mut()
+        .filter(|one| one.what == DamageKind::Unreadable)
+    {
+        let Some((number, generation)) = parse_name(&one.file) else {
+            continue;
+        };
+        let is_next = number >= survey.state.next_segment && !is_sealed;
+        let is_copy = generation > 0 && survey.state.generation(number) != Some(generation);
+        if survey.has_state && (is_next || is_copy) {
+            one.what = DamageKind::TornTail;
+            survey.leftovers.push(one.file.clone());
+        }
+    }
+}
+
 /// Says what is damaged and what is missing.
 fn judge(survey: &mut Survey) {
+    unborn(survey);
     let mut damage = std::mem::take(&mut survey.damage);
     let runs = survey.state.runs.iter().flat_map(|run| run.first..run.end);
     let absent: Vec<u64> = runs

@@ -54,7 +54,7 @@ impl<D: Disk> Queue<D> {
         let mut build = |queue: &mut Self| {
             next = queue.state.clone();
             edit(&mut next);
-            next.join_losses(queue.limits.segment_bytes / 4, queue.on_drop.as_mut());
+            next.join_losses(queue.limits.segment_bytes / 16, queue.on_drop.as_mut());
             queue.fill_in(&mut next, gone, replaced);
             next.snapshot()
         };
@@ -162,6 +162,8 @@ impl<D: Disk> Queue<D> {
         if let Some(old) = old {
             self.seal(&old);
         }
+        // What an earlier attempt left under this name is gone; this file must stay.
+        self.leftovers.retain(|name| *name != segment.name);
         self.state = state;
         self.segments.insert(number, segment);
         self.active = Some(Active { number, file });

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::simulated::{Broken, Fault, Simulated};
-use crate::tests::faults::work;
+use crate::tests::faults::{only_tails, work};
 use crate::tests::rig::{Rig, SMALL};
 use crate::{Limits, WhenFull};
 
@@ -29,7 +29,7 @@ fn is_noticed(broken: Broken, deletes_first: bool, with_fault: bool) -> bool {
                     let _failed = work(&mut rig);
                 }
                 rig.disk.power_cut(seed);
-                rig.reopen();
+                only_tails(&rig.reopen());
             };
             if catch_unwind(AssertUnwindSafe(run)).is_err() {
                 return true;

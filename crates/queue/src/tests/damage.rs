@@ -1,5 +1,6 @@
 //! Every byte cut off, every bit flipped, files missing, extra, exchanged.
 
+use crate::number::{narrow, wide};
 use crate::simulated::Simulated;
 use crate::tests::faults::{opens, work};
 use crate::tests::rig::{NOW, Rig, SMALL};
@@ -21,7 +22,7 @@ fn closed() -> Rig {
 
 fn segments(disk: &Simulated) -> Vec<String> {
     let mut names = crate::Disk::list(disk).unwrap();
-    names.retain(|name| name.ends_with(".seg"));
+    names.retain(|name| crate::segment::parse_name(name).is_some());
     names
 }
 
@@ -133,16 +134,16 @@ fn the_newest_file_cut_anywhere_gives_back_every_whole_batch() {
     let mut ends = Vec::new();
     for at in 0..4 {
         rig.append(&[(0, 1, 10 + at)], false).unwrap();
-        ends.push(rig.queue().stats().bytes as usize);
+        ends.push(rig.queue().stats().bytes);
     }
     let name = segments(&rig.disk).remove(0);
     let content = rig.disk.content(&name).unwrap();
-    for length in ends[0]..=content.len() {
+    for length in narrow(ends[0])..=content.len() {
         let disk = rig.disk.copy();
         disk.put(&name, Some(content[..length].to_vec()));
         let (queue, _) = Queue::open(disk, SMALL, NOW, 9).unwrap();
-        let whole = ends.iter().filter(|end| **end <= length).count() as u64;
-        assert_eq!(queue.next(0), whole, "cut at {length} of {ends:?}");
+        let whole = ends.iter().filter(|end| **end <= wide(length)).count();
+        assert_eq!(queue.next(0), wide(whole), "cut at {length} of {ends:?}");
     }
 }
 
@@ -193,7 +194,9 @@ fn without_any_snapshot_a_new_epoch_begins_and_entries_are_kept() {
     rig.append(&[(0, 2, 50)], false).unwrap();
     let name = segments(&rig.disk).remove(0);
     let mut content = rig.disk.content(&name).unwrap();
+    // The one that the file began with, and the one that opening wrote.
     content[82 + 20] ^= 1;
+    content[155 + 20] ^= 1;
     rig.disk.put(&name, Some(content));
     let opened = rig.open().unwrap();
     assert!(

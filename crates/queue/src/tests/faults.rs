@@ -2,7 +2,7 @@
 
 use crate::simulated::{Fault, Simulated};
 use crate::tests::rig::{Rig, SMALL};
-use crate::{Limits, QueueError, WhenFull};
+use crate::{DamageKind, Limits, QueueError, WhenFull};
 
 const POLICIES: [WhenFull; 3] = [WhenFull::Block, WhenFull::DropOldest, WhenFull::ThinOut];
 
@@ -98,9 +98,10 @@ fn the_power_may_go_at_any_operation() {
             for seed in 0..4 {
                 let mut rig = Rig::new(limits(when_full));
                 rig.disk.fail_at(operation, Fault::Power);
-                work(&mut rig).expect_err("the power went");
+                // The last operations remove files, whose failure nobody needs to know.
+                let _failed = work(&mut rig);
                 rig.disk.power_cut(seed);
-                rig.reopen();
+                only_tails(&rig.reopen());
                 rig.disk.power_cut(seed + 100);
                 rig.reopen();
                 let more = rig.append(&[(0, 1, 10)], true);
@@ -123,7 +124,7 @@ fn opening_may_fail_at_any_operation_and_succeeds_the_next_time() {
             rig.disk.fail_at(operation, fault);
             let opened = rig.open();
             let is_through = !rig.disk.has_failed();
-            if opened.is_ok() {
+            if opened.is_ok() && fault != Fault::Power {
                 rig.disk.fail_never();
                 rig.check();
             }
@@ -151,6 +152,15 @@ fn two_failing_syncs_poison_and_opening_again_heals() {
     rig.reopen();
     rig.append(&[(0, 1, 10)], false).unwrap();
     rig.check();
+}
+
+/// A power cut tears what was being written; it damages nothing and nothing goes missing.
+pub(super) fn only_tails(opened: &crate::Opened) {
+    let tails = [DamageKind::TornTail, DamageKind::ZeroTail];
+    assert!(
+        opened.damage.iter().all(|one| tails.contains(&one.what)),
+        "{opened:?}"
+    );
 }
 
 /// Any state of any disk image opens.

@@ -3,14 +3,24 @@
 use crate::tests::rig::{NOW, Rig, SMALL};
 use crate::{Limits, LossReason, OnDrop, QueueError, StoredEntry, WhenFull};
 
+const BYTES: u64 = 256 * 1024;
+
 fn filled(when_full: WhenFull, appends: u32) -> Rig {
-    let mut rig = Rig::new(Limits { when_full, ..SMALL });
+    let mut rig = Rig::new(Limits {
+        when_full,
+        bytes_max: BYTES,
+        segment_bytes: 16_000,
+        ..SMALL
+    });
     for at in 0..appends {
-        let lane = (at % 3) as u8;
+        let lane = [0, 1, 2][usize::try_from(at % 3).unwrap()];
         rig.append(&[(lane, 1 + at % 4, 150), (9, 1, 20)], false)
             .unwrap();
-        rig.check();
-        assert!(rig.queue().stats().bytes <= SMALL.bytes_max);
+        if at % 50 == 0 {
+            rig.check();
+        }
+        let stats = rig.queue().stats();
+        assert!(stats.bytes <= BYTES);
     }
     rig
 }
@@ -36,7 +46,7 @@ fn blocking_refuses_and_goes_on_when_there_is_room() {
 
 #[test]
 fn the_oldest_go_first_and_every_one_is_in_the_ledger() {
-    let mut rig = filled(WhenFull::DropOldest, 400);
+    let mut rig = filled(WhenFull::DropOldest, 2500);
     let losses = rig.queue().losses().to_vec();
     assert!(losses.iter().all(|loss| loss.reason == LossReason::Full));
     let lost: u64 = losses.iter().map(|loss| loss.count).sum();
@@ -61,7 +71,7 @@ fn the_oldest_go_first_and_every_one_is_in_the_ledger() {
 
 #[test]
 fn thinning_keeps_old_readings_at_a_lower_rate() {
-    let mut rig = filled(WhenFull::ThinOut, 400);
+    let mut rig = filled(WhenFull::ThinOut, 2500);
     let kinds: Vec<LossReason> = rig
         .queue()
         .losses()
@@ -90,7 +100,7 @@ fn thinning_keeps_old_readings_at_a_lower_rate() {
 
 #[test]
 fn thinned_queues_can_be_released_anywhere() {
-    let mut rig = filled(WhenFull::ThinOut, 300);
+    let mut rig = filled(WhenFull::ThinOut, 1500);
     for part in 1..=16 {
         for lane in [0, 1, 2, 9] {
             rig.release(lane, part).unwrap();
@@ -149,8 +159,8 @@ fn the_caller_sees_what_is_dropped_and_its_words_are_kept() {
         let mut rig = Rig::new(Limits { when_full, ..SMALL });
         rig.queue()
             .set_on_drop(Box::new(Count(std::collections::BTreeMap::new())));
-        for at in 0..3000 {
-            rig.append(&[((at % 2) as u8, 1, 150)], false).unwrap();
+        for at in (0_u8..200).cycle().take(3000) {
+            rig.append(&[(at % 2, 1, 150)], false).unwrap();
         }
         rig.check();
         rig.reopen();
