@@ -67,7 +67,7 @@ impl Device {
         match self {
             Self::DfrobotSen0310 => "dfrobot-sen0310",
             Self::DfrobotUrm14 => "dfrobot-urm14",
-            Self::WitmotionWt53r => "witmotion-wt53r",
+            Self::WitmotionWt53r => "dfrobot-sen0492",
             Self::ApgMnu => "apg-mnu",
             Self::SommerUsh9 => "sommer-ush9",
             Self::FtsSdiRadar300 => "fts-sdi-radar-300",

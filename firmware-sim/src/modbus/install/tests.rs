@@ -29,7 +29,7 @@ fn units_have_their_makers_ids_or_the_next_free_ones() {
         (12, "dfrobot-urm14"),
         (13, "dfrobot-sen0310"),
         (14, "dfrobot-urm14"),
-        (80, "witmotion-wt53r"),
+        (80, "dfrobot-sen0492"),
         (254, "procon-ld120"),
     ];
     assert_eq!(found, expected);
