@@ -273,15 +273,12 @@ fn judge(survey: &mut Survey) {
             });
         }
     }
-    let newest = survey.live.last_key_value().map(|(number, _)| *number);
-    for (number, facts) in &survey.live {
+    for facts in survey.live.values() {
         for bytes in &facts.bad {
             damage.push(damage_of(facts, bytes.clone(), DamageKind::Frames));
         }
         let bytes = facts.segment.bytes..facts.size;
         match facts.tail {
-            // Of an older file this is what a failed sync left; its successor has it again.
-            _ if Some(*number) != newest => {}
             Tail::Torn => damage.push(damage_of(facts, bytes, DamageKind::TornTail)),
             Tail::Zeros => damage.push(damage_of(facts, bytes, DamageKind::ZeroTail)),
             Tail::Clean => {}
