@@ -118,7 +118,9 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
         standing: standing_in,
     };
     let reader = plant::reader(&in_force, &site);
-    let keeper = Keeper::new(spool, reader, clock.clone(), (random(), version), ways);
+    let instances = crate::store::instances(&config.data, random())
+        .map_err(|error| EdgeError::Other(format!("the list of starts: {error}")))?;
+    let keeper = Keeper::new(spool, reader, clock.clone(), (instances, version), ways);
     let kept = keep(keeper, asked)?;
     let (stop_link, link_stopped) = watch::channel(false);
     let link = tokio::spawn(link::run(

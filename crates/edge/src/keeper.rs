@@ -183,20 +183,22 @@ pub struct Keeper<D: Disk> {
 }
 
 impl<D: Disk> Keeper<D> {
-    /// A keeper with an open queue.
+    /// A keeper with an open queue; `instances` are this start's and those before it.
     pub fn new(
         spool: Spool<D>,
         reader: Reader,
         clock: Clock,
-        (instance, config_version): (u64, u64),
+        (instances, config_version): (Vec<u64>, u64),
         ways: Ways,
     ) -> Self {
+        let (instance, former) = instances.split_first().unwrap_or((&0, &[]));
+        let (instance, former) = (*instance, former.to_vec());
         Self {
             started: clock.now(),
             spool,
             reader,
             clock,
-            uplink: Uplink::new(instance),
+            uplink: Uplink::new(instance, former),
             instance,
             connection: 0,
             config_version,

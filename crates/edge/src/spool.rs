@@ -107,10 +107,15 @@ impl<D: Disk> Source for Spool<D> {
         let read = self.queue.read(from, bytes_max, wanted)?;
         let entries = read.entries.into_iter().filter_map(|entry| {
             match Batch::decode(&entry.payload) {
-                Ok(batch) => Some(Entry {
-                    first_n: entry.n,
-                    batch,
-                }),
+                Ok(mut batch) => {
+                    // What the hub had of it before a new epoch began within it.
+                    let skip = usize::try_from(entry.skip).unwrap_or(usize::MAX);
+                    batch.readings.drain(..skip.min(batch.readings.len()));
+                    Some(Entry {
+                        first_n: entry.n,
+                        batch,
+                    })
+                }
                 Err(error) => {
                     tracing::error!(n = entry.n, %error, "an entry of the queue cannot be read");
                     None

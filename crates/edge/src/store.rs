@@ -11,7 +11,7 @@
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 
-use huitian_model::uplink::ConfigFile;
+use huitian_model::uplink::{ConfigFile, FORMER_MAX};
 
 /// Files of one configuration: settings, five inventory files, some hundred profiles and maps.
 const FILES_MAX: usize = 200;
@@ -117,6 +117,33 @@ impl Configs {
     }
 }
 
+/// The starts of this edge on its queue, the last first; this one is added durably before it says
+/// hello, so that the next start can name it.
+///
+/// # Errors
+/// What the disk said.
+pub fn instances(data: &Path, this: u64) -> std::io::Result<Vec<u64>> {
+    let path = data.join("instances");
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        read => read.unwrap_or_default(),
+    };
+    let former = text
+        .lines()
+        .filter_map(|line| u64::from_str_radix(line, 16).ok());
+    let all: Vec<u64> = std::iter::once(this)
+        .chain(former)
+        .take(FORMER_MAX + 1)
+        .collect();
+    let lines: Vec<String> = all
+        .iter()
+        .map(|instance| format!("{instance:016x}"))
+        .collect();
+    write_whole(&path, &lines.join("\n"))?;
+    std::fs::File::open(data)?.sync_all()?;
+    Ok(all)
+}
+
 /// Writes a file that is whole or not there.
 ///
 /// # Errors
@@ -159,6 +186,18 @@ mod tests {
             .write(1, &[file("edge.toml"), file("inventory/sites.csv")])
             .unwrap();
         assert!(configs.settings(1).exists());
+    }
+
+    #[test]
+    fn every_start_knows_those_before_it() {
+        let dir = tempfile::tempdir().unwrap();
+        for (this, expected) in [(1, vec![1]), (2, vec![2, 1]), (3, vec![3, 2, 1])] {
+            assert_eq!(instances(dir.path(), this).unwrap(), expected);
+        }
+        for this in 4..100 {
+            instances(dir.path(), this).unwrap();
+        }
+        assert_eq!(instances(dir.path(), 100).unwrap().len(), FORMER_MAX + 1);
     }
 
     #[test]

@@ -157,6 +157,7 @@ pub enum Wish {
 #[derive(Debug)]
 pub struct Uplink {
     instance: u64,
+    former: Vec<u64>,
     phase: Phase,
     marks: BTreeMap<Partition, HubMark>,
     live_from: BTreeMap<Partition, u64>,
@@ -168,9 +169,10 @@ pub struct Uplink {
 
 impl Uplink {
     /// An uplink that is not connected.
-    pub const fn new(instance: u64) -> Self {
+    pub const fn new(instance: u64, former: Vec<u64>) -> Self {
         Self {
             instance,
+            former,
             phase: Phase::Offline,
             marks: BTreeMap::new(),
             live_from: BTreeMap::new(),
@@ -203,6 +205,7 @@ impl Uplink {
     pub fn hello<S: Source>(&self, source: &S, software: &str, config_version: u64) -> Up {
         Up::Hello {
             instance: self.instance,
+            former: self.former.clone(),
             epoch: source.epoch(),
             software: software.to_owned(),
             config_version,
@@ -223,10 +226,14 @@ impl Uplink {
         match down {
             Down::Welcome {
                 instance,
+                epoch,
                 marks,
                 config_version,
                 ..
-            } if *instance == self.instance && self.phase != Phase::Offline => {
+            } if *instance == self.instance
+                && *epoch == source.epoch()
+                && self.phase != Phase::Offline =>
+            {
                 self.marks = marks
                     .iter()
                     .map(|mark| (mark.partition, mark.clone()))
@@ -242,7 +249,12 @@ impl Uplink {
                 self.settle(source)?;
                 Ok(vec![Wish::ConfigVersion(*config_version)])
             }
-            Down::Durable { epoch, marks, .. } if *epoch == source.epoch() && self.is_open() => {
+            Down::Durable {
+                instance,
+                epoch,
+                marks,
+                ..
+            } if *instance == self.instance && *epoch == source.epoch() && self.is_open() => {
                 for mark in marks {
                     self.marks.insert(mark.partition, mark.clone());
                 }

@@ -28,6 +28,6 @@ pub use health::{Counts, LineHealth, LineState, UnitHealth, UnitState};
 pub use huitian_codec::RegisterFunction;
 pub use line::{Line, LineSettings};
 pub use link::LinkError;
-pub use mismatch::{Mismatch, MismatchKind};
 pub use map_unit::MapUnit;
+pub use mismatch::{Mismatch, MismatchKind};
 pub use unit::{Answer, Request, Sampled, Unit};

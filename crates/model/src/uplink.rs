@@ -10,7 +10,9 @@
 //!
 //! ```text
 //! edge                                   hub
-//!   ── Hello {instance, epoch, lanes} ──►      compares its marks with the edge's limits
+//!   ── Hello {instance, former, epoch, lanes} ►  was the last one welcomed on this epoch this
+//!                                          instance or a former one of the same queue? and are
+//!                                          the hub's marks within the queue's limits?
 //!   ◄──── Welcome {marks, now, config} ──      or Renew: this queue is a copy, or came back old
 //!   ── Frame {first_n, readings} ───────►      log, fsync
 //!   ◄────────────── Durable {marks, now} ──    the edge frees what lies below `next`
@@ -41,6 +43,10 @@ pub const FRAME_READINGS_MAX: usize = 5_000;
 /// Most ranges ahead of a mark that a hub keeps for one edge and partition: an edge makes one
 /// with every outage that it has not caught up with yet.
 pub const AHEAD_MAX: usize = 256;
+
+/// Most former instances that a hello names: an edge that starts more often than that without
+/// ever being welcomed begins a new epoch, which costs repetitions and nothing else.
+pub const FORMER_MAX: usize = 32;
 
 const PREFIX: &str = "huitian/edge/v1/";
 
@@ -294,6 +300,8 @@ pub enum Up {
     Hello {
         /// Drawn at random at every start of the edge: tells two machines of one name apart.
         instance: u64,
+        /// Those of the starts before it on this queue, the last first, at most [`FORMER_MAX`].
+        former: Vec<u64>,
         /// Of its queue.
         epoch: u64,
         /// Program version.
@@ -383,6 +391,8 @@ pub enum Down {
     Welcome {
         /// Whose hello.
         instance: u64,
+        /// Of which queue.
+        epoch: u64,
         /// What is durable of that epoch.
         marks: Vec<HubMark>,
         /// The hub's clock.
@@ -392,6 +402,8 @@ pub enum Down {
     },
     /// These are in the hub's log, on disk.
     Durable {
+        /// Whose they are: another machine of the same name hears this too.
+        instance: u64,
         /// Of which epoch.
         epoch: u64,
         /// What is durable now, of the partitions that changed.

@@ -21,12 +21,34 @@ use tracing::{error, warn};
 use super::downlink::Downlinks;
 use super::driver::Placed;
 use super::fleet::FleetEvent;
-use super::uplink::{UpHeard, Uplinks};
+use super::uplink::{Holders, UpHeard, Uplinks};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 
 /// Messages of one group commit at most: 4,096 messages of 1 KiB are 4 MiB, and read in 12 ms.
 const GROUP_MAX: usize = 4_096;
+
+/// Keys of the meta table under which it stands which instance holds which epoch of an edge.
+const HOLDER: &str = "holder/";
+
+/// Which instance holds which epoch of which edge.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn holders(store: &Sqlite) -> Result<Holders, StoreError> {
+    let mut holders = Holders::new();
+    for (key, value) in store.meta_below(HOLDER)? {
+        let damaged = || StoreError::Damaged(format!("meta {HOLDER}{key}: {value:?}"));
+        let (edge, epoch) = key.split_once('/').ok_or_else(damaged)?;
+        let edge = EdgeId::new(edge).map_err(|_no_id| damaged())?;
+        let epoch = epoch.parse().map_err(|_no_number| damaged())?;
+        holders.insert(
+            (edge, epoch),
+            value.parse().map_err(|_no_number| damaged())?,
+        );
+    }
+    Ok(holders)
+}
 
 /// What the appender is asked.
 pub enum Ask {
@@ -315,6 +337,10 @@ impl Appender {
             self.store
                 .note_unknown(std::mem::take(&mut group.strangers))
                 .await?;
+        }
+        for ((edge, epoch), instance) in self.uplinks.new_holders() {
+            let key = format!("{HOLDER}{edge}/{epoch}");
+            self.store.set_meta(key, instance.to_string()).await?;
         }
         if group.records.is_empty() {
             return Ok(Vec::new());

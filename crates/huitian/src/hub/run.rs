@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
-use super::appender::{Appender, Ask};
+use super::appender::{Appender, Ask, holders};
 use super::doors::Doors;
 use super::downlink::{Downlinks, Ways as DownWays, carry};
 use super::drive::{Drive, GROUPS_MAX, drive};
@@ -313,7 +313,11 @@ impl Hub {
             events,
         };
         let appender = Appender {
-            uplinks: Uplinks::new(driver.marks(), Fleet::wanted(&self.store)?),
+            uplinks: Uplinks::new(
+                driver.marks(),
+                Fleet::wanted(&self.store)?,
+                holders(&self.store)?,
+            ),
             downlinks,
             fleet,
             store: self.store.clone(),

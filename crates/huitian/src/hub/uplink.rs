@@ -14,8 +14,8 @@ use huitian_model::{EdgeId, Lost, Partition, Record, TimeSource, UtcMs};
 
 use super::fleet::FleetEvent;
 
-/// Queues of one edge that may speak at the same time: its own, and those of copies of it.
-const LEASES_MAX: usize = 4;
+/// Instances of one edge whose hellos are remembered, to see whether two take turns.
+const HELLOS_MAX: usize = 4;
 
 /// Edges whose state is kept: ten for each compound of the home district.
 const EDGES_MAX: usize = 1_270;
@@ -24,16 +24,8 @@ const EDGES_MAX: usize = 1_270;
 /// the other has spoken; an edge that was merely restarted never comes back as what it was.
 const TURNS_MS: i64 = 10 * 60_000;
 
-/// One queue of an edge that has said hello.
-#[derive(Clone, Debug)]
-struct Lease {
-    epoch: u64,
-    instance: u64,
-}
-
 #[derive(Debug, Default)]
 struct Known {
-    leases: Vec<Lease>,
     /// Instances that said hello: which and when, the last last.
     hellos: Vec<(u64, UtcMs)>,
     path: Option<Way>,
@@ -67,6 +59,9 @@ pub struct Answer {
 
 type Key = (EdgeId, u64, Partition);
 
+/// Which instance was welcomed last on which epoch of which edge.
+pub type Holders = BTreeMap<(EdgeId, u64), u64>;
+
 /// What a group commit will make durable.
 #[derive(Debug, Default)]
 struct Pending {
@@ -74,6 +69,16 @@ struct Pending {
     /// Whom to tell, even where nothing is new: an answer may have been lost.
     told: BTreeSet<Key>,
     answers: Vec<(EdgeId, Down)>,
+    /// Epochs that change hands, and who had them.
+    holders: Vec<((EdgeId, u64), Option<u64>)>,
+}
+
+/// What a hello says of a queue.
+struct Hello {
+    instance: u64,
+    former: Vec<u64>,
+    epoch: u64,
+    lanes: Vec<Lane>,
 }
 
 /// All edges.
@@ -81,6 +86,9 @@ struct Pending {
 pub struct Uplinks {
     marks: BTreeMap<(EdgeId, u64), BTreeMap<Partition, HubMark>>,
     known: BTreeMap<EdgeId, Known>,
+    holders: Holders,
+    /// Instances that have said hello to this process.
+    greeted: BTreeSet<u64>,
     pending: Pending,
     /// Version of the configuration that each edge should have.
     wanted: BTreeMap<EdgeId, u64>,
@@ -91,9 +99,11 @@ impl Uplinks {
     pub fn new(
         marks: impl IntoIterator<Item = (Partition, huitian_engine::Mark)>,
         wanted: BTreeMap<EdgeId, u64>,
+        holders: Holders,
     ) -> Self {
         let mut all = Self {
             wanted,
+            holders,
             ..Self::default()
         };
         for (partition, mark) in marks {
@@ -137,12 +147,19 @@ impl Uplinks {
         match up {
             Up::Hello {
                 instance,
+                former,
                 epoch,
                 software,
                 config_version,
                 lanes,
             } => {
-                self.on_hello(edge, (instance, epoch), &lanes, now, heard);
+                let hello = Hello {
+                    instance,
+                    former,
+                    epoch,
+                    lanes,
+                };
+                self.on_hello(edge, &hello, now, heard);
                 heard.events.push(FleetEvent::Hello {
                     edge: edge_of(),
                     software,
@@ -217,36 +234,18 @@ impl Uplinks {
         self.pending.answers.push((edge.clone(), down));
     }
 
-    /// Compares what the edge's queue has sent at most with what the hub has.
-    fn on_hello(
-        &mut self,
-        edge: &EdgeId,
-        (instance, epoch): (u64, u64),
-        lanes: &[Lane],
-        now: UtcMs,
-        heard: &mut UpHeard,
-    ) {
+    /// Judges whether the queue that says hello is the one that the hub knows.
+    fn on_hello(&mut self, edge: &EdgeId, hello: &Hello, now: UtcMs, heard: &mut UpHeard) {
+        let Hello {
+            instance, epoch, ..
+        } = *hello;
         if let Some(turns) = self.turns(edge, instance, now) {
             heard.events.push(FleetEvent::Conflict {
                 edge: edge.clone(),
                 text: turns,
             });
         }
-        let marks = self.marks.get(&(edge.clone(), epoch));
-        let ahead_of_edge = marks.into_iter().flatten().find_map(|(partition, mark)| {
-            let limit = lanes
-                .iter()
-                .find(|lane| lane.partition == *partition)
-                .map_or(0, |lane| lane.limit);
-            (mark.top() > limit).then(|| {
-                format!(
-                    "partition {partition}: the hub has {} readings of this queue, which can \
-                     have sent {limit} at most: it is a copy, or was restored from a backup",
-                    mark.top()
-                )
-            })
-        });
-        if let Some(reason) = ahead_of_edge {
+        if let Some(reason) = self.estranged(edge, hello) {
             heard.events.push(FleetEvent::Conflict {
                 edge: edge.clone(),
                 text: reason.clone(),
@@ -259,24 +258,54 @@ impl Uplinks {
             self.answer(edge, renew);
             return;
         }
+        let marks = self.marks.get(&(edge.clone(), epoch));
         let marks = marks.map_or_else(Vec::new, |marks| marks.values().cloned().collect());
         let config_version = self.wanted.get(edge).copied().unwrap_or_default();
         self.answer(
             edge,
             Down::Welcome {
                 instance,
+                epoch,
                 marks,
                 now,
                 config_version,
             },
         );
-        if let Some(known) = self.known.get_mut(edge) {
-            known.leases.retain(|lease| lease.epoch != epoch);
-            if known.leases.len() == LEASES_MAX {
-                known.leases.remove(0);
-            }
-            known.leases.push(Lease { epoch, instance });
+        self.greeted.insert(instance);
+        let key = (edge.clone(), epoch);
+        let before = self.holders.insert(key.clone(), instance);
+        if before != Some(instance) {
+            self.pending.holders.push((key, before));
         }
+    }
+
+    /// Why this queue is not, or not alone, the one that the hub has readings of.
+    fn estranged(&self, edge: &EdgeId, hello: &Hello) -> Option<String> {
+        let holder = self.holders.get(&(edge.clone(), hello.epoch)).copied();
+        let is_own = |holder: u64| holder == hello.instance || hello.former.contains(&holder);
+        if let Some(other) = holder.filter(|holder| !is_own(*holder)) {
+            return Some(format!(
+                "instance {other:016x} was welcomed with this queue, and this machine does not \
+                 know it: the queue is a copy, or was restored from a backup"
+            ));
+        }
+        let key = (edge.clone(), hello.epoch);
+        let stored = self.marks.get(&key).into_iter().flatten();
+        let stored = stored.map(|(partition, mark)| (*partition, mark.top()));
+        // What this very group will store counts too: another machine may have sent it.
+        let pending = self.pending.ranges.iter();
+        let pending = pending.filter(|((edge, epoch, _), ..)| (edge, *epoch) == (&key.0, key.1));
+        let pending = pending.map(|((_, _, partition), _, end)| (*partition, *end));
+        stored.chain(pending).find_map(|(partition, top)| {
+            let lane = hello.lanes.iter().find(|lane| lane.partition == partition);
+            let limit = lane.map_or(0, |lane| lane.limit);
+            (top > limit).then(|| {
+                format!(
+                    "partition {partition}: the hub has {top} readings of this queue, which can \
+                     have sent {limit} at most: it is a copy, or was restored from a backup"
+                )
+            })
+        })
     }
 
     /// Notes a hello; says so where an instance comes back after another one.
@@ -288,7 +317,7 @@ impl Uplinks {
             && hellos.iter().any(|(known, _)| *known == instance);
         // Of each instance the last hello is enough.
         hellos.retain(|(known, _)| *known != instance);
-        if hellos.len() == LEASES_MAX {
+        if hellos.len() == HELLOS_MAX {
             hellos.remove(0);
         }
         hellos.push((instance, now));
@@ -302,11 +331,8 @@ impl Uplinks {
     }
 
     fn is_welcome(&mut self, edge: &EdgeId, (instance, epoch): (u64, u64)) -> bool {
-        let leases = self.known.get(edge).map(|known| known.leases.as_slice());
-        let is_welcome = leases
-            .into_iter()
-            .flatten()
-            .any(|lease| lease.epoch == epoch && lease.instance == instance);
+        let holder = self.holders.get(&(edge.clone(), epoch));
+        let is_welcome = holder == Some(&instance) && self.greeted.contains(&instance);
         if !is_welcome
             && !self
                 .pending
@@ -359,6 +385,13 @@ impl Uplinks {
         true
     }
 
+    /// Epochs that change hands with this group, to be stored before anybody is told.
+    pub fn new_holders(&self) -> Vec<((EdgeId, u64), u64)> {
+        let keys = self.pending.holders.iter().map(|(key, _)| key);
+        keys.filter_map(|key| Some((key.clone(), *self.holders.get(key)?)))
+            .collect()
+    }
+
     /// The group is on disk: what edges are to be told.
     pub fn stored(&mut self, now: UtcMs) -> Vec<Answer> {
         let pending = std::mem::take(&mut self.pending);
@@ -376,9 +409,17 @@ impl Uplinks {
             let mark = mark.unwrap_or_else(|| HubMark::new(partition));
             durable.entry((edge, epoch)).or_default().push(mark);
         }
-        let durable = durable
-            .into_iter()
-            .map(|((edge, epoch), marks)| (edge, Down::Durable { epoch, marks, now }));
+        let durable = durable.into_iter().filter_map(|((edge, epoch), marks)| {
+            let instance = *self.holders.get(&(edge.clone(), epoch))?;
+            let durable = Down::Durable {
+                instance,
+                epoch,
+                marks,
+                now,
+            };
+            Some((edge, durable))
+        });
+        let durable: Vec<(EdgeId, Down)> = durable.collect();
         let all: Vec<(EdgeId, Down)> = pending.answers.into_iter().chain(durable).collect();
         all.into_iter()
             .filter_map(|(edge, down)| {
@@ -390,7 +431,12 @@ impl Uplinks {
 
     /// The group was not stored: nothing of it was said.
     pub fn not_stored(&mut self) {
-        self.pending = Pending::default();
+        for (key, before) in std::mem::take(&mut self.pending).holders.into_iter().rev() {
+            match before {
+                Some(before) => self.holders.insert(key, before),
+                None => self.holders.remove(&key),
+            };
+        }
     }
 
     /// The way on which an edge was heard last.

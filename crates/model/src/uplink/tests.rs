@@ -35,6 +35,7 @@ const DURABLE_V1: &[u8] = include_bytes!("fixtures/durable-v1.bin");
 
 fn durable() -> Down {
     Down::Durable {
+        instance: 5,
         epoch: 42,
         marks: vec![HubMark {
             partition: Partition::new(9).unwrap(),

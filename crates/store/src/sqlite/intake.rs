@@ -193,6 +193,21 @@ impl Sqlite {
         })
     }
 
+    /// All facts whose key begins with `prefix`, by the rest of their key.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn meta_below(&self, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+        self.read_with(|conn| {
+            let mut statement = conn.prepare_cached(
+                "SELECT substr(key, length(?1) + 1), value FROM meta \
+                 WHERE substr(key, 1, length(?1)) = ?1 ORDER BY key",
+            )?;
+            let rows = statement.query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     /// Sets a value of the table of small facts. Resolves when on disk.
     ///
     /// # Errors
