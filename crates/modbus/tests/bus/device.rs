@@ -189,6 +189,11 @@ impl Device {
         self.state().script.extend(acts);
     }
 
+    /// What is left of the script is forgotten.
+    pub fn heal(&self) {
+        self.state().script.clear();
+    }
+
     /// This unit always does this, where no script says otherwise.
     pub fn always(&self, unit: u8, act: Act) {
         self.state().always.insert(unit, act);

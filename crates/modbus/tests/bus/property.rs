@@ -59,6 +59,7 @@ async fn play(framing: Framing, acts: Vec<Act>, answer_after: Duration) {
         pass(Duration::from_secs(3)).await;
     }
     // Once the device is well again, everything is read: after the longest pause of a probe.
+    bench.device.heal();
     for _ in 0..10 {
         pass(Duration::from_secs(60)).await;
         bench.cycle().await;
