@@ -7,7 +7,7 @@ use huitian_model::UtcMs;
 use tokio::sync::{mpsc, watch};
 
 use crate::bench::{Bench, read, settings};
-use crate::device::{Act, Device};
+use crate::device::{Act, Device, pass};
 
 const UNITS: u8 = 10;
 
@@ -108,7 +108,7 @@ async fn a_unit_is_degraded_after_three_failures_and_read_again_once_it_answers(
     bench.cycle().await;
     assert_eq!(bench.device.asked_of(4), asked, "a pause comes first");
     for _ in 0..60 {
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        pass(Duration::from_secs(10)).await;
         bench.cycle().await;
     }
     assert!(bench.device.asked_of(4) > asked + 5, "it is probed");
@@ -116,7 +116,7 @@ async fn a_unit_is_degraded_after_three_failures_and_read_again_once_it_answers(
     bench.device.revive(4);
     // The longest pause between probes is a minute; the account pays for one in 20 s.
     for _ in 0..8 {
-        tokio::time::sleep(Duration::from_secs(10)).await;
+        pass(Duration::from_secs(10)).await;
         bench.cycle().await;
     }
     assert_eq!(bench.health().units[3].state, UnitState::Healthy);
@@ -131,7 +131,7 @@ async fn where_no_unit_answers_probes_cost_nobody_and_all_come_back_within_a_min
     (1..=UNITS).for_each(|unit| bench.device.kill(unit));
     for _ in 0..100 {
         bench.cycle().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
     }
     let health = bench.health();
     assert!(
@@ -143,7 +143,7 @@ async fn where_no_unit_answers_probes_cost_nobody_and_all_come_back_within_a_min
     (1..=UNITS).for_each(|unit| bench.device.revive(unit));
     for _ in 0..62 {
         bench.cycle().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
     }
     let health = bench.health();
     assert!(

@@ -94,6 +94,17 @@ pub struct Device {
     state: Arc<Mutex<State>>,
 }
 
+/// Lets time pass. The tests' time is paused, so nobody waits; over real sockets a device's
+/// delays are its own.
+pub async fn pass(time: Duration) {
+    pass_until(Instant::now() + time).await;
+}
+
+async fn pass_until(instant: Instant) {
+    let mut once = tokio::time::interval_at(instant, Duration::from_secs(3_600));
+    once.tick().await;
+}
+
 /// The value of a register.
 pub fn register(unit: u8, function: u8, address: u16) -> u16 {
     address ^ (u16::from(unit) << 8) ^ (u16::from(function) << 13)
@@ -176,6 +187,11 @@ impl Device {
     /// The next requests are met so, one act each; later ones well.
     pub fn script(&self, acts: impl IntoIterator<Item = Act>) {
         self.state().script.extend(acts);
+    }
+
+    /// What is left of the script is forgotten.
+    pub fn heal(&self) {
+        self.state().script.clear();
     }
 
     /// This unit always does this, where no script says otherwise.
@@ -280,7 +296,7 @@ impl Device {
         let noise = async {
             while self.state().noisy {
                 self.babble(&[0x55]).await;
-                tokio::time::sleep(Duration::from_millis(7)).await;
+                pass(Duration::from_millis(7)).await;
             }
             std::future::pending::<()>().await;
         };
@@ -359,7 +375,7 @@ impl Device {
     }
 
     async fn answer(self, asked: Asked, act: Act, turn: Instant, own: mpsc::Sender<Out>) {
-        tokio::time::sleep_until(turn).await;
+        pass_until(turn).await;
         // On a serial line, and through a gateway that stamps anew, bytes reach whoever listens.
         let anyone = self.framing == Framing::Rtu || matches!(act, Act::LateRestamped(_));
         let newest = Some(self.state().connection.clone()).filter(|_| anyone);
@@ -378,7 +394,7 @@ impl Device {
             Act::Drip => {
                 for byte in good {
                     let _closed = to.send(Out::Bytes(vec![byte])).await;
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    pass(Duration::from_secs(1)).await;
                 }
                 return;
             }

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use crate::bench::{Bench, mixed, settings, truths};
-use crate::device::Device;
+use crate::device::{Device, pass};
 
 /// Devices by host name.
 struct Hosts(BTreeMap<String, Device>);
@@ -77,12 +77,12 @@ async fn starts_that_pass_during_a_cycle_are_counted_and_not_made_up_for() {
 async fn while_nobody_takes_the_samples_nothing_is_polled() {
     let mut bench = Bench::with(every_second(), &[(1, mixed())]);
     let mut running = run(&mut bench, every_second());
-    tokio::time::sleep(Duration::from_secs(30)).await;
+    pass(Duration::from_secs(30)).await;
     // One batch waits in the channel, one in the line's hands.
     assert_eq!(bench.device.asked().len(), 10);
     assert!(running.samples.recv().await.is_some());
     assert!(running.samples.recv().await.is_some());
-    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    pass(Duration::from_millis(3_500)).await;
     let health = running.health.borrow_and_update().clone();
     assert!((27..=29).contains(&health.blocked_cycles), "{health:?}");
     assert_eq!(health.missed_cycles, 0);
@@ -98,7 +98,7 @@ async fn stop_ends_the_line_at_once_even_in_a_request() {
     let mut bench = Bench::with(every_second(), &[(1, mixed())]);
     bench.device.kill(1);
     let running = run(&mut bench, every_second());
-    tokio::time::sleep(Duration::from_millis(1_300)).await;
+    pass(Duration::from_millis(1_300)).await;
     running.stop.send_replace(true);
     let begun = Instant::now();
     running.task.await.unwrap();
@@ -184,7 +184,7 @@ async fn a_line_that_is_not_reached_is_tried_with_growing_pauses() {
     bench.device.set_reachable(false);
     for _ in 0..120 {
         bench.cycle().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
     }
     let health = bench.health();
     assert_eq!(health.state, LineState::Down);
@@ -198,7 +198,7 @@ async fn a_line_that_is_not_reached_is_tried_with_growing_pauses() {
     bench.device.set_reachable(true);
     for _ in 0..31 {
         bench.cycle().await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        pass(Duration::from_secs(1)).await;
     }
     assert_eq!(bench.health().state, LineState::Up);
     bench.take_answers();
@@ -228,7 +228,7 @@ async fn the_backup_is_taken_after_failed_connects_and_left_when_the_first_answe
     let mut after = async |seconds: u32| {
         for _ in 0..seconds {
             line.poll_once(|| UtcMs(0)).await;
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            pass(Duration::from_secs(1)).await;
         }
         health.borrow().clone()
     };

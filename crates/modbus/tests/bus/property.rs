@@ -6,7 +6,7 @@ use huitian_modbus::{Framing, RegisterFunction};
 use proptest::prelude::*;
 
 use crate::bench::{Bench, mixed, read};
-use crate::device::Act;
+use crate::device::{Act, pass};
 
 fn act() -> impl Strategy<Value = Act> {
     let late = (0..4_000_u64).prop_map(Duration::from_millis);
@@ -56,11 +56,12 @@ async fn play(framing: Framing, acts: Vec<Act>, answer_after: Duration) {
     bench.device.script(acts);
     for _ in 0..cycles {
         bench.cycle().await;
-        tokio::time::sleep(Duration::from_secs(3)).await;
+        pass(Duration::from_secs(3)).await;
     }
     // Once the device is well again, everything is read: after the longest pause of a probe.
+    bench.device.heal();
     for _ in 0..10 {
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        pass(Duration::from_secs(60)).await;
         bench.cycle().await;
     }
     bench.take_answers();
@@ -70,7 +71,11 @@ async fn play(framing: Framing, acts: Vec<Act>, answer_after: Duration) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 150,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn every_value_given_to_a_unit_is_the_truth_of_its_address(

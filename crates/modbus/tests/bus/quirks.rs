@@ -11,7 +11,7 @@ use std::time::Duration;
 use huitian_modbus::{Framing, LineSettings, MismatchKind, TransactionId, UnitState};
 
 use crate::bench::{Bench, TIMEOUT, mixed, settings};
-use crate::device::{Act, Asked};
+use crate::device::{Act, Asked, pass};
 
 /// What a fault is counted as.
 #[derive(PartialEq, Eq, Clone, Copy, Debug)]
@@ -132,7 +132,7 @@ async fn bytes_that_nobody_asked_for_are_found_before_the_next_request() {
         let mut bench = Bench::new(framing, &[(7, mixed())]);
         bench.cycle().await;
         bench.device.babble(&[7, 3, 2, 0, 0]).await;
-        tokio::time::sleep(Duration::from_millis(1)).await;
+        pass(Duration::from_millis(1)).await;
         let before = bench.device.asked().len();
         bench.cycle().await;
         let counts = bench.health().units[0].counts.clone();
@@ -150,7 +150,7 @@ async fn a_gateway_that_always_answers_with_id_2_is_refused_with_the_reason() {
     bench.device.always(1, Act::Tid(2));
     for _ in 0..20 {
         bench.cycle().await;
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        pass(Duration::from_secs(60)).await;
     }
     assert_eq!(bench.take_answers(), 0);
     let health = bench.health();

@@ -8,7 +8,7 @@ use tokio_modbus::client::{Reader, rtu};
 use tokio_modbus::slave::Slave;
 
 use crate::bench::{Bench, TIMEOUT, read};
-use crate::device::{Act, Device, register};
+use crate::device::{Act, Device, pass, register};
 
 /// Two requests that nothing but their addresses tells apart.
 fn alike() -> Vec<Request> {
@@ -55,11 +55,11 @@ async fn a_late_answer_is_never_given_to_another_request() {
             }]);
             for _ in 0..3 {
                 bench.cycle().await;
-                tokio::time::sleep(Duration::from_secs(2)).await;
+                pass(Duration::from_secs(2)).await;
             }
             bench.take_answers();
             // Ten timeouts after the last failure at the latest, all is as before.
-            tokio::time::sleep(TIMEOUT * 10).await;
+            pass(TIMEOUT * 10).await;
             bench.cycle().await;
             bench.take_answers();
             bench.cycle().await;
@@ -103,7 +103,7 @@ async fn a_late_refusal_is_not_taken_for_the_refusal_of_another_request() {
     bench.device.answer_after(Duration::from_millis(60));
     for _ in 0..4 {
         bench.cycle().await;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        pass(Duration::from_secs(2)).await;
     }
     for (_, request, _) in &bench.given().exceptions {
         assert_eq!(

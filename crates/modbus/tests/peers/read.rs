@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use huitian_modbus::{
-    Answer, Line, LineHealth, LineSettings, RegisterFunction, Request, Sampled, Unit, UnitState,
+    Answer, Line, LineHealth, LineSettings, LineState, RegisterFunction, Request, Sampled, Unit,
+    UnitState,
 };
 use huitian_model::UtcMs;
 
@@ -152,4 +153,36 @@ async fn a_unit_that_is_not_on_the_serial_line_gives_nothing() {
     assert_eq!((given.answered.len(), given.refused.len()), (0, 0));
     assert_eq!(health.units[0].counts.timeouts, 1);
     assert_eq!(health.units[0].state, UnitState::Degraded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_serial_port_that_vanishes_takes_the_line_down_with_its_name() {
+    let Some(served) = rtu(Peer::Libmodbus) else {
+        return;
+    };
+    let settings = LineSettings {
+        timeout: Duration::from_millis(500),
+        settle: Some(Duration::from_millis(50)),
+        ..LineSettings::new("peer", served.endpoint.clone())
+    };
+    let given = Arc::<Mutex<Given>>::default();
+    let unit = Known {
+        id: 1,
+        requests: requests(),
+        given: Arc::clone(&given),
+    };
+    let mut line = Line::new(settings, vec![Box::new(unit)]);
+    line.poll_once(|| UtcMs(0)).await;
+    assert_eq!(given.lock().unwrap().answered, requests());
+    // As when a USB adapter is pulled out.
+    drop(served);
+    line.poll_once(|| UtcMs(0)).await;
+    let health = line.health().borrow().clone();
+    assert_eq!(health.state, LineState::Down, "{health:#?}");
+    assert!(
+        health.reason.contains("ours at 115200 baud"),
+        "{}",
+        health.reason
+    );
+    assert_eq!(given.lock().unwrap().answered.len(), requests().len());
 }
