@@ -23,6 +23,14 @@ pub struct Edges {
 }
 
 impl Edges {
+    /// The same edges with the same indexes, of none of which any number has come.
+    pub fn unheard(&self) -> Self {
+        Self {
+            ids: self.ids.clone(),
+            epochs: vec![Vec::new(); self.ids.len()],
+        }
+    }
+
     /// The names by index.
     pub fn ids(&self) -> &[EdgeId] {
         &self.ids
