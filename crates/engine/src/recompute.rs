@@ -111,15 +111,17 @@ pub struct Recompute {
     since: Position,
     earliest: UtcMs,
     reach: BTreeMap<u32, Reach>,
+    /// The earliest late reading of each channel that is not repaired.
+    late: BTreeMap<u32, UtcMs>,
     /// Windows that were final then are not touched, by facility.
     fixed: BTreeMap<u32, UtcMs>,
     unsaid: Vec<Output>,
 }
 
 impl Recompute {
-    /// Begins before the log's first record. `earliest` is the event time of the earliest late
-    /// reading of the whole log, `since` the position up to which late readings have been repaired.
-    pub fn new(live: &Engine, earliest: UtcMs, since: Position) -> Self {
+    /// Begins before the log's first record; late readings up to the position `since` have been
+    /// repaired.
+    pub fn new(live: &Engine, since: Position) -> Self {
         let mut engine = Engine::new(live.partition);
         engine.edges = live.edges.unheard();
         engine.settings.clone_from(&live.settings);
@@ -129,8 +131,9 @@ impl Recompute {
             engine,
             settings,
             since,
-            earliest,
+            earliest: UtcMs(i64::MIN / 2),
             reach: BTreeMap::new(),
+            late: BTreeMap::new(),
             fixed: BTreeMap::new(),
             unsaid: Vec::new(),
         }
@@ -139,8 +142,8 @@ impl Recompute {
     /// Begins where the beginning of the log is gone, with the inventory that is in force now.
     /// What it says must agree with what was published before the first late reading, or else it
     /// says nothing of that facility.
-    pub fn of_trimmed_log(live: &Engine, earliest: UtcMs, since: Position) -> Self {
-        let mut new = Self::new(live, earliest, since);
+    pub fn of_trimmed_log(live: &Engine, since: Position) -> Self {
+        let mut new = Self::new(live, since);
         for (key, index) in &live.facility_index {
             let facility = live.facilities.get(*index);
             if let Some(definition) = facility.and_then(|facility| facility.definition.clone()) {
@@ -149,6 +152,17 @@ impl Recompute {
         }
         new.engine.bind_channels();
         new
+    }
+
+    /// Says which late reading of the whole log is the earliest, so that what was before it can be
+    /// forgotten. Without it nothing is.
+    pub const fn remember_from(&mut self, earliest: UtcMs) {
+        self.earliest = earliest;
+    }
+
+    /// The log's time: its last tick.
+    pub const fn now(&self) -> Option<UtcMs> {
+        self.engine.now
     }
 
     /// Takes in the record at a position of the log.
@@ -185,8 +199,27 @@ impl Recompute {
         self.engine.position
     }
 
-    /// The facilities with late readings that are not repaired, and how far they reach.
-    pub fn reach(&self) -> Vec<(SiteId, FacilityId, Reach)> {
+    /// The facilities with late readings that are not repaired, and how far they reach. To be
+    /// asked after the last record and before anything else is: it brings all that was derived
+    /// in step with the last readings, as a tick would.
+    pub fn reach(&mut self) -> Vec<(SiteId, FacilityId, Reach)> {
+        if let Some(now) = self.engine.now {
+            self.on_tick(now);
+        }
+        for (channel, at) in &self.late {
+            let Some(channel) = self.engine.channels.get(*channel) else {
+                continue;
+            };
+            // The level before it may be a fall that it confirms or denies.
+            let before = channel.history.before(*at);
+            let before = channel.history.samples().get(..before).unwrap_or_default();
+            let level = before.iter().rev().find(|kept| kept.has_value());
+            if let (Role::Bin { .. }, Some(level), Some(reach)) =
+                (&channel.role, level, self.reach.get_mut(&channel.facility))
+            {
+                reach.from = reach.from.min(level.at);
+            }
+        }
         let of = |(index, reach): (&u32, &Reach)| {
             let facility = self.engine.facilities.get(*index)?;
             Some((facility.site.clone(), facility.id.clone(), *reach))
@@ -217,6 +250,8 @@ impl Recompute {
             });
             reach.from = reach.from.min(reading.at);
             reach.readings += 1;
+            let earliest = self.late.entry(channel).or_insert(reading.at);
+            *earliest = reading.at.min(*earliest);
         }
     }
 
@@ -273,17 +308,7 @@ impl Recompute {
                 continue;
             }
             facility.expire(&mut engine.channels, now);
-            facility.book = Book {
-                final_until: UtcMs(i64::MAX),
-                ..Book::default()
-            };
             derive(facility, &mut engine.channels, &settings);
-            // A late reading may confirm or deny a fall before it: windows from there on change.
-            if let (Some(changed), Some(reach)) =
-                (facility.book.dirty_from.take(), self.reach.get_mut(index))
-            {
-                reach.from = reach.from.min(changed);
-            }
             if forgets {
                 let known = horizon(facility, &engine.channels, &settings, now);
                 let known = known.min(needed(facility, self.earliest));

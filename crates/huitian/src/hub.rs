@@ -7,6 +7,7 @@
 //! ```
 
 mod appender;
+mod control;
 mod drive;
 mod driver;
 mod influx;
@@ -14,11 +15,14 @@ mod intake;
 mod plan;
 mod random;
 mod reload;
+mod repair;
 mod run;
 mod tell;
 mod tick;
 
 pub use appender::Ask;
+pub use control::ask as ask_hub;
 pub use driver::Driver;
 pub use plan::{Plan, PlanFaults};
-pub use run::{HubError, not_ready, run};
+pub use repair::{Report, Wish, alone as repair_alone};
+pub use run::{HubError, not_ready, open_store, run};

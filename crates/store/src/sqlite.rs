@@ -20,6 +20,7 @@ mod open;
 mod outbox;
 mod pool;
 mod project;
+mod repair;
 mod results;
 mod schema;
 mod tx;

@@ -106,7 +106,8 @@ impl Live {
         let Some(earliest) = late.earliest else {
             return 0;
         };
-        let mut again = Recompute::new(&self.engine, earliest, self.repaired);
+        let mut again = Recompute::new(&self.engine, self.repaired);
+        again.remember_from(earliest);
         for (index, record) in log.iter().enumerate() {
             again.apply(position(index), record);
         }

@@ -15,13 +15,15 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::appender::{Appender, Ask};
-use super::drive::{Drive, GROUPS_MAX, drive};
+use super::control;
+use super::drive::{Drive, GROUPS_MAX, WISHES_MAX, drive};
 use super::driver::{Driver, Placed};
 use super::influx::InfluxSink;
 use super::intake::{IntakeError, Intakes};
 use super::plan::{News, Plan, PlanFaults};
 use super::random::random;
 use super::reload::Reloader;
+use super::repair::Repairs;
 use super::tell::Teller;
 use super::tick::Ticker;
 use crate::clock::Clock;
@@ -100,7 +102,11 @@ pub async fn run(mut config: Config, flags: Overrides, clock: Clock) -> Result<(
     hub.run(demo).await
 }
 
-fn open_store(config: &Config) -> Result<Sqlite, StoreError> {
+/// Opens the store of the settings.
+///
+/// # Errors
+/// Any [`StoreError`] of opening.
+pub fn open_store(config: &Config) -> Result<Sqlite, StoreError> {
     if config.data.ephemeral {
         return Sqlite::open_ephemeral();
     }
@@ -172,6 +178,7 @@ impl Hub {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (engines, groups) = mpsc::channel(GROUPS_MAX);
         let (commits, committed) = watch::channel(0);
+        let (wishes, wished) = mpsc::channel(WISHES_MAX);
         let (names, named) = watch::channel(Arc::clone(&self.plan.inventory));
         let last_tick = driver.now();
         let demo = demo.map(|demo| demo.numbered(&driver));
@@ -186,8 +193,15 @@ impl Hub {
                 metrics: Arc::clone(&self.metrics),
                 commits,
                 clock: self.clock.clone(),
+                repairs: Repairs::new(self.store.clone())?,
+                wishes: wished,
             },
         ));
+        let control = control::serve(self.store.dir().to_owned(), wishes, self.stopped.clone());
+        tasks.spawn(async move {
+            control.await;
+            Ok(())
+        });
         self.tell_news(&asks).await?;
         self.sinks(&mut tasks, &committed, &named).await?;
         let intakes = Intakes::open(&self.config, &asks).await?;

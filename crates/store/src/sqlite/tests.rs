@@ -17,6 +17,7 @@ mod intake;
 mod limits;
 mod opening;
 mod outbox;
+mod repair;
 mod results;
 mod writing;
 
