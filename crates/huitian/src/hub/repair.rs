@@ -612,3 +612,6 @@ pub async fn alone(store: Sqlite, wish: Wish) -> Result<Vec<Report>, StoreError>
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
