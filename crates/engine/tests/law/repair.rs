@@ -102,7 +102,9 @@ impl Live {
     /// rows that published.
     fn repair(&mut self, log: &[Record], fault: Fault) -> usize {
         let mut late = LateReadings::new(&self.engine);
-        log.iter().for_each(|record| late.note(record));
+        for record in log {
+            late.note(record);
+        }
         let Some(earliest) = late.earliest else {
             return 0;
         };
@@ -131,7 +133,9 @@ impl Live {
                 }
             }
             if fault == Fault::SameRevision {
-                amended.iter_mut().for_each(|row| row.revision -= 1);
+                for row in &mut amended {
+                    row.revision -= 1;
+                }
             }
             let mut outputs: Vec<Output> = amended.iter().cloned().map(Output::Window).collect();
             if fault != Fault::NoLedger {
