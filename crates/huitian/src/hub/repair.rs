@@ -18,19 +18,20 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use huitian_console::Board;
-use huitian_engine::{LateReadings, OutOfReach, Recompute};
+use huitian_engine::{LateReadings, Recompute};
 use huitian_model::{
-    FacilityId, Output, Partition, Position, Record, SiteId, UtcMs, WindowLength, WindowRow,
-    partition_of,
+    Commit, Output, Partition, Position, Reason, Record, SiteId, UtcMs, partition_of,
 };
-use huitian_store::{Backend, QUERY_ROWS_MAX, Sqlite, StoreError, WindowQuery};
+use huitian_store::{Backend, Sqlite, StoreError};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tracing::{info, warn};
 
 use super::driver::Driver;
 
+mod compare;
 mod report;
+use compare::{Change, Compared, compare};
 pub use report::Report;
 
 /// Records read at once: some 5 MB of frames.
@@ -48,9 +49,6 @@ const AGAIN_MS: i64 = 60 * 60_000;
 
 /// After a repair that had to leave something out, the next by itself comes a day later.
 const REFUSED_MS: i64 = 24 * 60 * 60_000;
-
-/// Longer than any window, ms.
-const WINDOW_MS_MAX: i64 = 26 * 3_600_000;
 
 /// What a person wishes.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
@@ -83,7 +81,7 @@ struct Running {
 }
 
 /// A partition's past, recomputed up to some position of its log.
-struct Prepared {
+pub struct Prepared {
     partition: Partition,
     again: Recompute,
     is_trimmed: bool,
@@ -109,8 +107,19 @@ impl Repairs {
     }
 
     /// Notes what is late in a commit.
-    pub fn note(&mut self, commit: &huitian_model::Commit, now: Option<UtcMs>) {
-        let is_late = |output: &Output| matches!(output, Output::Held(held) if held.reason == huitian_model::Reason::Late);
+    pub fn note(&mut self, commit: &Commit, now: Option<UtcMs>) {
+        let is_late = |output: &Output| match output {
+            Output::Held(held) => held.reason == Reason::Late,
+            Output::Window(_)
+            | Output::Rolling(_)
+            | Output::Current(_)
+            | Output::Alert(_)
+            | Output::Episode(_)
+            | Output::Emptied(_)
+            | Output::Finding(_)
+            | Output::Account(_)
+            | Output::Device(_) => false,
+        };
         if let Some(now) = now
             && commit.outputs.iter().any(is_late)
         {
@@ -425,7 +434,7 @@ impl Job {
 }
 
 /// The next records up to a position; none where there are no more.
-async fn read(
+pub async fn read(
     store: &Sqlite,
     partition: Partition,
     (from, until): (Position, Position),
@@ -436,160 +445,6 @@ async fn read(
     let mut records = store.read(partition, from, RECORDS_MAX).await?;
     records.retain(|(position, _)| *position <= until);
     Ok((!records.is_empty()).then_some(records))
-}
-
-/// What differs of one facility.
-struct Change {
-    key: (SiteId, FacilityId),
-    amended: Vec<WindowRow>,
-    ledger: Vec<Output>,
-}
-
-impl Change {
-    fn outputs(&self) -> Vec<Output> {
-        let windows = self.amended.iter().cloned().map(Output::Window);
-        windows.chain(self.ledger.iter().cloned()).collect()
-    }
-}
-
-/// What came out of a repair, before it is published.
-struct Compared {
-    prepared: Prepared,
-    changes: Vec<Change>,
-    report: Report,
-}
-
-/// Reads the rest of the log and holds what is stored against what was recomputed.
-async fn compare(
-    store: Sqlite,
-    mut prepared: Prepared,
-    until: Position,
-    only: Option<SiteId>,
-) -> Result<Compared, StoreError> {
-    let partition = prepared.partition;
-    while let Some(records) =
-        read(&store, partition, (prepared.again.position().next(), until)).await?
-    {
-        for (position, record) in records {
-            prepared.again.apply(position, &record);
-        }
-    }
-    let mut report = Report::new(partition);
-    let mut changes = Vec::new();
-    for (site, facility, reach) in prepared.again.reach() {
-        if only.as_ref().is_some_and(|only| *only != site) {
-            continue;
-        }
-        report.late += reach.readings;
-        let key = (site, facility);
-        if prepared.is_trimmed
-            && let Some(why) = disagreement(&store, &prepared, &key, reach.from)?
-        {
-            report.refused.push(why);
-            continue;
-        }
-        let change = change(&store, &prepared.again, key, (reach.from, &mut report))?;
-        changes.push(change);
-    }
-    Ok(Compared {
-        prepared,
-        changes,
-        report,
-    })
-}
-
-/// Where the beginning of the log is gone: why what was recomputed cannot be trusted, if so. The
-/// windows of the day before the first late reading must be those that were published.
-fn disagreement(
-    store: &Sqlite,
-    prepared: &Prepared,
-    key: &(SiteId, FacilityId),
-    from: UtcMs,
-) -> Result<Option<String>, StoreError> {
-    let (again, began) = (
-        &prepared.again,
-        prepared.began.unwrap_or(UtcMs(i64::MAX / 2)),
-    );
-    let can = began.plus(2 * WINDOW_MS_MAX);
-    let why = |what: &str| {
-        format!(
-            "{}/{}: {what}: the log begins at {began}, so windows from {can} on can be recomputed",
-            key.0, key.1
-        )
-    };
-    if from < can {
-        return Ok(Some(why(&format!("late readings reach back to {from}"))));
-    }
-    let rows = stored(
-        store,
-        (key, WindowLength::Min15),
-        (from.minus(WINDOW_MS_MAX), from),
-    )?;
-    let before = rows.iter().filter(|row| row.end <= from);
-    let mut differing = before.filter(|row| !matches!(again.amended(row), Ok(None)));
-    Ok(differing.next().map(|row| {
-        why(&format!(
-            "the window of {} is not as published",
-            row.key.start
-        ))
-    }))
-}
-
-fn change(
-    store: &Sqlite,
-    again: &Recompute,
-    key: (SiteId, FacilityId),
-    (from, report): (UtcMs, &mut Report),
-) -> Result<Change, StoreError> {
-    let mut amended = Vec::new();
-    for length in WindowLength::ALL {
-        let first = amended.len();
-        let end = UtcMs(again.now().unwrap_or(from).0 + WINDOW_MS_MAX);
-        let rows = stored(store, (&key, length), (from.minus(WINDOW_MS_MAX), end))?;
-        for row in rows.iter().filter(|row| row.end > from) {
-            match again.amended(row) {
-                Ok(row) => amended.extend(row),
-                Err(OutOfReach::Changed(at)) => report.leave(&key, at),
-                Err(OutOfReach::Forgotten(_) | OutOfReach::Unknown) => {}
-            }
-        }
-        report.add(&key, length, amended.get(first..).unwrap_or_default());
-    }
-    let episodes = store.episodes(&key.0, Some(&key.1), from.minus(1), UtcMs(i64::MAX))?;
-    let emptied = store.emptied(&key.0, Some(&key.1), from, UtcMs(i64::MAX))?;
-    let ledger = again.ledger((&key.0, &key.1), from, (&episodes, &emptied));
-    report.ledger += ledger.len();
-    Ok(Change {
-        key,
-        amended,
-        ledger,
-    })
-}
-
-/// The stored windows of a facility that begin in a span.
-fn stored(
-    store: &Sqlite,
-    (key, length): (&(SiteId, FacilityId), WindowLength),
-    (from, to): (UtcMs, UtcMs),
-) -> Result<Vec<WindowRow>, StoreError> {
-    let mut query = WindowQuery {
-        site: key.0.clone(),
-        facility: key.1.clone(),
-        length,
-        from,
-        to,
-        after: None,
-        limit: QUERY_ROWS_MAX,
-    };
-    let mut all = Vec::new();
-    loop {
-        let rows = store.windows(&query)?;
-        let Some(last) = rows.last() else {
-            return Ok(all);
-        };
-        query.after = Some(last.key.start);
-        all.extend(rows);
-    }
 }
 
 /// Repairs a store that no hub has open.

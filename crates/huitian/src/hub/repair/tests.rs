@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use huitian_model::{
     Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, Device,
-    DeviceId, EdgeId, Facility, FacilityKind, FillLevel, Frame, Inventory, Measurement, Origin,
-    Quantity, Reading, Sample, Settings, Site, Stream, Tick, TimeSource, WindowStatus,
+    DeviceId, EdgeId, Facility, FacilityId, FacilityKind, FillLevel, Frame, Inventory, Measurement,
+    Origin, Quantity, Reading, Sample, Settings, Site, Stream, Tick, TimeSource, WindowLength,
+    WindowRow, WindowStatus,
 };
 use huitian_store::StoreConfig;
 use tempfile::TempDir;
 
+use super::compare::stored;
 use super::*;
 
 const MINUTE: i64 = 60_000;
