@@ -143,6 +143,22 @@ fn frame(edge: &str, device: &str, (first_n, steps): (u64, std::ops::Range<i64>)
     })
 }
 
+/// A reading that is still in time, an hour and a half after the edge is back, of a day of which
+/// the other half is late: what amends that day must know of both halves.
+fn straggler() -> Record {
+    let step = (AWAY.end - 46) * 2;
+    let Record::Frame(mut frame) = frame("edge-straggler", "bay", (0, step..step + 1)) else {
+        unreachable!("a frame was asked for");
+    };
+    for (_, reading) in &mut frame.readings {
+        let is_free = sample("bay", step) == Sample::Good(Measurement::Occupied(false));
+        reading.at = reading.at.plus(11 * MINUTE);
+        reading.received_at = reading.at;
+        reading.sample = Sample::Good(Measurement::Occupied(is_free));
+    }
+    Record::Frame(frame)
+}
+
 /// The log up to an hour; where the edge was away, its readings of that time come when it is back.
 fn log(is_away: bool, until_hour: i64) -> Vec<Record> {
     let mut settings = Settings::with_defaults().unwrap();
@@ -182,6 +198,9 @@ fn log(is_away: bool, until_hour: i64) -> Vec<Record> {
                     take(first..first + 8);
                 }
             }
+        }
+        if step == (AWAY.end + 1) * 2 + 1 {
+            records.push(straggler());
         }
         for minute in [15, 30] {
             let now = UtcMs(FROM + step * 30 * MINUTE + minute * MINUTE);
