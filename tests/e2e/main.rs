@@ -13,6 +13,7 @@ mod page;
 mod pipeline;
 mod recovery;
 mod refusal;
+mod repair;
 mod services;
 
 /// The hub under test.

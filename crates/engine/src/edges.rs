@@ -60,6 +60,14 @@ pub fn holds(ranges: &[(u64, u64)], n: u64) -> bool {
 }
 
 impl Edges {
+    /// The same edges with the same indexes, of none of which any number has come.
+    pub fn unheard(&self) -> Self {
+        Self {
+            ids: self.ids.clone(),
+            epochs: vec![Vec::new(); self.ids.len()],
+        }
+    }
+
     /// The names by index.
     pub fn ids(&self) -> &[EdgeId] {
         &self.ids

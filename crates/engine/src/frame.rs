@@ -19,9 +19,10 @@ use crate::tick::{alert_id, view_of};
 
 /// A channel of a frame, resolved once.
 #[derive(Clone, Copy)]
-struct Resolved {
+pub struct Resolved {
     device: u32,
-    channel: Option<u32>,
+    /// Its index, where the inventory binds it.
+    pub channel: Option<u32>,
 }
 
 /// What all readings of a frame have in common.
@@ -106,7 +107,8 @@ impl Engine {
         }
     }
 
-    fn resolve(&mut self, name: &ChannelRef) -> Resolved {
+    /// The device and channel of a name.
+    pub(crate) fn resolve(&mut self, name: &ChannelRef) -> Resolved {
         let device = self.device_of(&name.device);
         let channels = self
             .devices

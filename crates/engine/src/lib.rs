@@ -12,6 +12,9 @@
 //!          ─► alerts ─► ledgers, findings ─► devices, accounts ─► forget what is past
 //! ```
 //!
+//! [`Recompute`] is the engine's batch side: the windows of a stretch of the log with the readings
+//! that came too late for the engine taken in.
+//!
 //! What it is not: it does not decode, store, send, or decide when anything is committed.
 
 mod arena;
@@ -35,6 +38,7 @@ mod kept;
 mod lot;
 mod overflow;
 mod rebind;
+mod recompute;
 mod snapshot;
 mod station;
 mod tick;
@@ -43,4 +47,5 @@ mod windows;
 
 pub use edges::Mark;
 pub use engine::Engine;
+pub use recompute::{LateReadings, OutOfReach, Reach, Recompute};
 pub use snapshot::SnapshotError;

@@ -31,24 +31,29 @@ impl Engine {
             }
         }
         for ((site, id), definition) in definitions {
-            let facility = Facility {
-                site: site.clone(),
-                id: id.clone(),
-                definition: None,
-                kind: Kind::Station(Vec::new()),
-                channels: Vec::new(),
-                next_expiry: None,
-                to_derive: Vec::new(),
-                is_touched: true,
-                book: Book::default(),
-                rolling: [0; 3],
-                newest_at: None,
-            };
-            let index = self.facilities.push(facility);
-            self.facility_index.insert((site, id), index);
-            self.rebind(index, Some(definition));
+            self.add_facility((site, id), definition);
         }
         self.bind_devices(inventory);
+    }
+
+    /// Adds a facility of which nothing is known yet.
+    pub(crate) fn add_facility(&mut self, key: (SiteId, FacilityId), definition: Definition) {
+        let facility = Facility {
+            site: key.0.clone(),
+            id: key.1.clone(),
+            definition: None,
+            kind: Kind::Station(Vec::new()),
+            channels: Vec::new(),
+            next_expiry: None,
+            to_derive: Vec::new(),
+            is_touched: true,
+            book: Book::default(),
+            rolling: [0; 3],
+            newest_at: None,
+        };
+        let index = self.facilities.push(facility);
+        self.facility_index.insert(key, index);
+        self.rebind(index, Some(definition));
     }
 
     /// Gives devices their sites, validity and channels.
@@ -65,6 +70,11 @@ impl Engine {
             }
             self.device_news.push(index);
         }
+        self.bind_channels();
+    }
+
+    /// Gives devices the channels that facilities have of them.
+    pub(crate) fn bind_channels(&mut self) {
         let facilities = self.facilities.iter();
         let bound: Vec<u32> = facilities
             .flat_map(|facility| facility.channels.clone())
@@ -81,7 +91,7 @@ impl Engine {
     }
 
     /// Builds a facility anew; without a definition it is in no inventory any more.
-    fn rebind(&mut self, index: u32, definition: Option<Definition>) {
+    pub(crate) fn rebind(&mut self, index: u32, definition: Option<Definition>) {
         let Some(facility) = self.facilities.get_mut(index) else {
             return;
         };

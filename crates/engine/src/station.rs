@@ -104,32 +104,38 @@ impl Bin {
         self.emptyings = old.emptyings;
     }
 
+    /// The row of an episode.
+    pub fn episode(&self, place: &Place<'_>, one: &Episode, stands: bool) -> OverflowEpisode {
+        OverflowEpisode {
+            site: place.site.clone(),
+            facility: place.facility.clone(),
+            asset: self.asset.clone(),
+            onset: one.onset,
+            onset_after: one.onset_after,
+            end: one.end,
+            peak: level(one.peak),
+            stands,
+        }
+    }
+
+    /// The row of an emptying.
+    pub fn emptying(&self, place: &Place<'_>, one: &Emptying, stands: bool) -> Emptied {
+        let (at, from, to) = one;
+        Emptied {
+            site: place.site.clone(),
+            facility: place.facility.clone(),
+            asset: self.asset.clone(),
+            at: *at,
+            from: level(*from),
+            to: level(*to),
+            stands,
+        }
+    }
+
     /// Publishes what differs from what was published before.
     pub fn publish(&mut self, ledger: &Ledger, place: &Place<'_>, out: &mut Vec<Output>) {
-        self.is_touched = false;
-        let episode = |one: &Episode, stands: bool| {
-            Output::Episode(OverflowEpisode {
-                site: place.site.clone(),
-                facility: place.facility.clone(),
-                asset: self.asset.clone(),
-                onset: one.onset,
-                onset_after: one.onset_after,
-                end: one.end,
-                peak: level(one.peak),
-                stands,
-            })
-        };
-        let emptying = |(at, from, to): &Emptying, stands: bool| {
-            Output::Emptied(Emptied {
-                site: place.site.clone(),
-                facility: place.facility.clone(),
-                asset: self.asset.clone(),
-                at: *at,
-                from: level(*from),
-                to: level(*to),
-                stands,
-            })
-        };
+        let episode = |one: &Episode, stands| Output::Episode(self.episode(place, one, stands));
+        let emptying = |one: &Emptying, stands| Output::Emptied(self.emptying(place, one, stands));
         differ(
             &self.episodes,
             &ledger.episodes,
@@ -144,6 +150,12 @@ impl Bin {
             emptying,
             out,
         );
+        self.note_published(ledger);
+    }
+
+    /// Notes that all that a ledger holds has been published.
+    pub fn note_published(&mut self, ledger: &Ledger) {
+        self.is_touched = false;
         if self.episodes != ledger.episodes {
             self.episodes.clone_from(&ledger.episodes);
         }

@@ -22,15 +22,15 @@ const MINUTE_MS: i64 = 60_000;
 const FAST_MS: i64 = 2 * MINUTE_MS;
 
 /// The longest civil day is 25 hours; one hour more for good measure, ms.
-const DAY_MS_MAX: i64 = 26 * 3_600_000;
+pub const DAY_MS_MAX: i64 = 26 * 3_600_000;
 
 /// How long a station's past is kept for a fall that no further reading has confirmed, ms: 32 days
 /// of four bins that speak every half hour are some 150 KB. A bin that is silent for longer has
 /// its emptying in the ledger when it speaks again, but its old windows are not amended.
-const PENDING_MS_MAX: i64 = 32 * 86_400_000;
+pub const PENDING_MS_MAX: i64 = 32 * 86_400_000;
 
 /// The past is forgotten so often, ms: each time costs a pass over all channels.
-const FORGET_EVERY_MS: i64 = 3_600_000;
+pub const FORGET_EVERY_MS: i64 = 3_600_000;
 
 /// The identity of an overflow alert.
 pub fn alert_id(
@@ -161,16 +161,7 @@ impl Engine {
         self.forgot_at = Some(now);
         for facility in self.facilities.iter_mut() {
             let horizon = horizon(facility, &self.channels, settings, now);
-            for place in 0..facility.channels.len() {
-                let index = facility.channels.get(place).copied();
-                if let Some(channel) = index.and_then(|index| self.channels.get_mut(index)) {
-                    forget(facility, channel, horizon, settings);
-                }
-            }
-            if let Kind::Lot(lot) = &mut facility.kind {
-                lot.forget(horizon);
-            }
-            facility.book.forget(horizon);
+            forget_facility(facility, &mut self.channels, horizon, settings);
         }
         for device in self.devices.iter_mut() {
             device.forget_accounts(now);
@@ -178,9 +169,28 @@ impl Engine {
     }
 }
 
+/// Forgets what a facility knows of the time before `horizon`, but not what it leads to.
+pub fn forget_facility(
+    facility: &mut Facility,
+    channels: &mut Arena<Channel>,
+    horizon: UtcMs,
+    settings: &Settings,
+) {
+    for place in 0..facility.channels.len() {
+        let index = facility.channels.get(place).copied();
+        if let Some(channel) = index.and_then(|index| channels.get_mut(index)) {
+            forget(facility, channel, horizon, settings);
+        }
+    }
+    if let Kind::Lot(lot) = &mut facility.kind {
+        lot.forget(horizon);
+    }
+    facility.book.forget(horizon);
+}
+
 /// Before which instant a facility's past can change nothing any more: a reading in time changes
 /// windows that end after `now - lateness`, and the windows of a fall that it confirms.
-fn horizon(
+pub fn horizon(
     facility: &Facility,
     channels: &Arena<Channel>,
     settings: &Settings,

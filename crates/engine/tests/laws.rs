@@ -10,6 +10,7 @@
 //! | R | a run that is restarted anywhere gives the outputs of an uninterrupted run |
 //! | A | every reading is accounted exactly once, at every tick |
 //! | V | revisions go provisional, final, amended, each for a reason and at its time |
+//! | P | after a repair, what is published is what a run in which nothing was late published |
 //! | L | late and quarantined readings change nothing; silence keeps no window open |
 //! | S | silence resolves no alert, and alerts follow their state diagram |
 //! | T | nothing that the types permit makes the engine fail |

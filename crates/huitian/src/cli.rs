@@ -78,6 +78,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Write windows of many facilities as CSV.
     Export(ExportArgs),
+    /// Recompute windows with the readings that came too late for them; a running hub does it.
+    Repair(RepairArgs),
     /// Feed a recorded series through the engine; --config is the mapping of its columns.
     Replay(crate::replay::ReplayArgs),
 }
@@ -150,6 +152,17 @@ pub struct ExportArgs {
     /// Write to a file instead of standard output.
     #[arg(long, short, value_name = "FILE")]
     pub output: Option<PathBuf>,
+}
+
+/// `huitian repair`
+#[derive(Args, Debug)]
+pub struct RepairArgs {
+    /// Only this site.
+    #[arg(long)]
+    pub site: Option<String>,
+    /// Say what would be amended, and amend nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 impl Flags {

@@ -8,6 +8,7 @@
 //! ```
 
 mod appender;
+mod control;
 mod doors;
 mod downlink;
 mod drive;
@@ -17,12 +18,15 @@ mod influx;
 mod plan;
 mod random;
 mod reload;
+mod repair;
 mod run;
 mod tell;
 mod tick;
 mod uplink;
 
 pub use appender::Ask;
+pub use control::ask as ask_hub;
 pub use driver::Driver;
 pub use plan::{Plan, PlanFaults};
-pub use run::{HubError, not_ready, run};
+pub use repair::{Report, Wish, alone as repair_alone};
+pub use run::{HubError, not_ready, open_store, run};

@@ -13,6 +13,7 @@ mod history;
 mod hub;
 mod inventory_command;
 mod metrics;
+mod repair_command;
 mod replay;
 
 use std::process::ExitCode;
@@ -100,6 +101,7 @@ fn dispatch(cli: &Cli, clock: fn(u32) -> Clock) -> Result<(), Failure> {
         }
         Some(Command::History(args)) => history::show(args, &load(flags)?),
         Some(Command::Export(args)) => history::export(args, &load(flags)?),
+        Some(Command::Repair(args)) => repair_command::run(args, &load(flags)?),
         Some(Command::Replay(args)) => replay(args),
     }
 }

@@ -21,6 +21,7 @@ mod open;
 mod outbox;
 mod pool;
 mod project;
+mod repair;
 mod results;
 mod schema;
 mod tx;

@@ -7,6 +7,7 @@ mod convergence;
 mod current;
 mod late;
 mod reach;
+mod repair;
 mod restart;
 mod revisions;
 mod rolling;

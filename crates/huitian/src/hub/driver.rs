@@ -15,6 +15,8 @@ use tracing::{info, warn};
 
 use super::appender::readings_of;
 
+mod repair;
+
 /// Records read at once while replaying: some 5 MB of frames.
 const REPLAY_RECORDS_MAX: usize = 2_000;
 

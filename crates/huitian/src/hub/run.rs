@@ -15,15 +15,17 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::appender::{Appender, Ask, holders};
+use super::control;
 use super::doors::Doors;
 use super::downlink::{Downlinks, Ways as DownWays, carry};
-use super::drive::{Drive, GROUPS_MAX, drive};
+use super::drive::{Drive, GROUPS_MAX, WISHES_MAX, drive};
 use super::driver::{Driver, Placed};
 use super::fleet::{Fleet, FleetAsk, FleetEvent};
 use super::influx::InfluxSink;
 use super::plan::{News, Plan, PlanFaults};
 use super::random::random;
 use super::reload::Reloader;
+use super::repair::Repairs;
 use super::tell::Teller;
 use super::tick::Ticker;
 use super::uplink::{Answer, Uplinks};
@@ -110,7 +112,11 @@ pub async fn run(mut config: Config, flags: Overrides, clock: Clock) -> Result<(
     hub.run(demo).await
 }
 
-fn open_store(config: &Config) -> Result<Sqlite, StoreError> {
+/// Opens the store of the settings.
+///
+/// # Errors
+/// Any [`StoreError`] of opening.
+pub fn open_store(config: &Config) -> Result<Sqlite, StoreError> {
     if config.data.ephemeral {
         return Sqlite::open_ephemeral();
     }
@@ -184,6 +190,7 @@ impl Hub {
         let (asks, asked) = mpsc::channel(ASKS_MAX);
         let (engines, groups) = mpsc::channel(GROUPS_MAX);
         let (commits, committed) = watch::channel(0);
+        let (wishes, wished) = mpsc::channel(WISHES_MAX);
         let (names, named) = watch::channel(Arc::clone(&self.plan.inventory));
         let last_tick = driver.now();
         let demo = demo.map(|demo| demo.numbered(&driver));
@@ -198,8 +205,15 @@ impl Hub {
                 metrics: Arc::clone(&self.metrics),
                 commits,
                 clock: self.clock.clone(),
+                repairs: Repairs::new(self.store.clone())?,
+                wishes: wished,
             },
         ));
+        let control = control::serve(self.store.dir().to_owned(), wishes, self.stopped.clone());
+        tasks.spawn(async move {
+            control.await;
+            Ok(())
+        });
         self.tell_news(&asks).await?;
         self.sinks(&mut tasks, &committed, &named).await?;
         let sources = self.open_sources(&asks).await?;

@@ -20,7 +20,8 @@
 //! episodes       { facility: no, asset, onset_ms, end_ms, stands, body: OverflowEpisode }
 //! emptied        { facility: no, asset, at_ms, stands, body: Emptied }
 //! findings       { kind, device, channel, from_ms, to_ms, body: Finding }
-//! held           { part, edge, epoch, n, received_ms, reason, body: HeldReading }
+//! held           { part, edge, epoch, n, received_ms, reason, body: HeldReading,
+//!                  repaired_ms: of a late one, when the windows took it in }
 //! accounts       { day_ms, device, edge, part, body: AccountRow }
 //! devices        { device, body: DeviceRow }
 //! intake_ledger  { hour_ms, source, reason: name, count, sample }
@@ -44,7 +45,7 @@ use crate::StoreError;
 const APPLICATION: i64 = 0x4875_6954;
 
 /// Each is one transaction and one schema version; never changed once released.
-const MIGRATIONS: [&str; 2] = [V1, V2];
+const MIGRATIONS: [&str; 3] = [V1, V2, V3];
 
 const V1: &str = "
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -109,6 +110,12 @@ CREATE TABLE edge_configs(edge TEXT NOT NULL, version INTEGER NOT NULL, body BLO
   PRIMARY KEY(edge, version)) STRICT, WITHOUT ROWID;
 CREATE TABLE edge_tokens(hash TEXT PRIMARY KEY, edge TEXT NOT NULL, expires_ms INTEGER NOT NULL,
   used_ms INTEGER) STRICT, WITHOUT ROWID;
+";
+
+/// When a late reading was repaired, and which have not been: reason 2 is late.
+const V3: &str = "
+ALTER TABLE held ADD COLUMN repaired_ms INTEGER;
+CREATE INDEX held_to_repair ON held(part) WHERE reason = 2 AND repaired_ms IS NULL;
 ";
 
 /// The newest schema version that this program knows.

@@ -18,6 +18,7 @@ mod intake;
 mod limits;
 mod opening;
 mod outbox;
+mod repair;
 mod results;
 mod writing;
 

@@ -39,10 +39,8 @@ fn a_newer_file_is_refused_with_its_name_and_both_versions() {
     for part in [open::FILE_NAME, "schema version 99", &known] {
         assert!(text.contains(part), "{part} in {text}");
     }
-    raw(
-        &folder,
-        &format!("PRAGMA user_version = {}", schema::known()),
-    );
+    let known = schema::known();
+    raw(&folder, &format!("PRAGMA user_version = {known}"));
     drop(folder.open());
 }
 
@@ -55,7 +53,7 @@ async fn a_file_of_version_one_is_brought_up_to_date_and_keeps_what_it_held() {
     drop(store);
     raw(
         &folder,
-        "DROP TABLE losses; DROP TABLE edges; DROP TABLE edge_configs; DROP TABLE edge_tokens; \
+        "DROP TABLE losses; DROP TABLE edges; DROP TABLE edge_configs; DROP TABLE edge_tokens; DROP INDEX held_to_repair; ALTER TABLE held DROP COLUMN repaired_ms; \
          PRAGMA user_version = 1",
     );
     let store = folder.open();
