@@ -10,10 +10,12 @@ use huitian_modbus::{
 };
 use huitian_model::UtcMs;
 use huitian_model::uplink::BusHealth;
+use huitian_mqtt::Verdict;
 use huitian_settings::ConfigFault;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
+use crate::hear::Polled;
 use crate::site::Site;
 
 /// Cycles that wait to be stored: while more do, the line is not polled.
@@ -179,6 +181,32 @@ impl Buses {
                 tracing::error!(%error, "a line's task ended badly");
             }
         }
+    }
+}
+
+/// Sends each cycle to whoever stores it, and waits until it is on disk or refused: the line is
+/// not polled again before, and the next cycle says how things are by then.
+pub fn forward<F, S>(send: S) -> impl Fn(Vec<Sampled>) -> Forward + Clone + Send + Sync + 'static
+where
+    F: Future<Output = bool> + Send + 'static,
+    S: Fn(Vec<Polled>, oneshot::Sender<Verdict>) -> F + Clone + Send + Sync + 'static,
+{
+    move |samples| {
+        let polled = samples.into_iter().map(|sampled| Polled {
+            device: sampled.device,
+            channel: sampled.channel,
+            at: sampled.at,
+            sample: sampled.sample,
+        });
+        let (sender, stored) = oneshot::channel();
+        let sending = send(polled.collect(), sender);
+        Box::pin(async move {
+            if sending.await {
+                match stored.await {
+                    Ok(Verdict::Durable | Verdict::Retry) | Err(_) => {}
+                }
+            }
+        })
     }
 }
 

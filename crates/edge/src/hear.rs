@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use huitian_codec::{Decoded, Opened, PlainMessage, Profiles, Refusal, RefusalReason, open};
 use huitian_model::{
-    ChannelRef, Device, DeviceId, Inventory, Partition, Reading, TimeSource, UtcMs, partition_of,
+    ChannelName, ChannelRef, Device, DeviceId, Inventory, Partition, Reading, Sample, TimeSource,
+    UtcMs, partition_of,
 };
 
 use crate::number::Numbered;
@@ -81,6 +82,19 @@ pub struct Heard {
     pub stranger: Option<Stranger>,
 }
 
+/// A sample that a bus read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Polled {
+    /// Of which device.
+    pub device: DeviceId,
+    /// On which channel.
+    pub channel: ChannelName,
+    /// When the answer came.
+    pub at: UtcMs,
+    /// What it said.
+    pub sample: Sample,
+}
+
 /// Reads messages by one version of the inventory.
 #[derive(Clone)]
 pub struct Intake {
@@ -148,6 +162,29 @@ impl Intake {
             },
         }
         heard
+    }
+
+    /// Readings of what buses read; what the inventory does not bind is left aside.
+    pub fn polled(&self, polled: Vec<Polled>) -> Vec<Numbered> {
+        let readings = polled.into_iter().filter_map(|one| {
+            let device = self.inventory.devices.get(&one.device)?;
+            let known = device.channels.get(&one.channel)?;
+            (known.quantity == one.sample.quantity()).then(|| {
+                let reading = Reading {
+                    at: one.at,
+                    received_at: one.at,
+                    time_source: TimeSource::Receiver,
+                    sequence: None,
+                    sample: one.sample,
+                };
+                let channel = ChannelRef {
+                    device: one.device,
+                    channel: one.channel,
+                };
+                (partition_of(&device.site), channel, reading)
+            })
+        });
+        readings.collect()
     }
 
     fn plain(&self, heard: &mut Heard, plain: &PlainMessage, message: &Message<'_>) {

@@ -10,10 +10,7 @@ use std::sync::Arc;
 
 use huitian_codec::RefusalReason;
 use huitian_model::uplink::{self, BusHealth, ConfigFile, Down, Heartbeat, Up, UpNote, UpStranger};
-use huitian_model::{
-    ChannelName, ChannelRef, DeviceId, Inventory, Partition, Reading, Sample, TimeSource, UtcMs,
-    partition_of,
-};
+use huitian_model::{Inventory, Partition, UtcMs};
 use huitian_mqtt::{Delivery, Verdict};
 use huitian_queue::{Disk, NewEntry, QueueError};
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -22,7 +19,7 @@ use tracing::{error, info, warn};
 use crate::batch::Batch;
 use crate::clock::Clock;
 use crate::deadband::Deadband;
-use crate::hear::{Heard, Intake, Message, NoteReason};
+use crate::hear::{Heard, Intake, Message, NoteReason, Polled};
 use crate::number::{Numbered, Packing};
 use crate::spool::Spool;
 use crate::uplink::{Source, Uplink, Wish};
@@ -48,19 +45,6 @@ const STRANGERS_MAX: usize = 50;
 
 /// Bytes of a message kept as a sample.
 const SAMPLE_BYTES_MAX: usize = 512;
-
-/// A sample that a bus read.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Polled {
-    /// Of which device.
-    pub device: DeviceId,
-    /// On which channel.
-    pub channel: ChannelName,
-    /// When the answer came, by [`Clock::now`].
-    pub at: UtcMs,
-    /// What it said.
-    pub sample: Sample,
-}
 
 /// What the uplink's connection says.
 #[derive(Debug)]
@@ -243,7 +227,9 @@ impl<D: Disk> Keeper<D> {
         match ask {
             Ask::Delivery(delivery, may_be_kept) => self.hear(group, delivery, may_be_kept),
             Ask::Polled(polled, sender) => {
-                self.poll(group, polled);
+                for reading in self.reader.intake.polled(polled) {
+                    self.add(group, reading);
+                }
                 group.senders.push(sender);
             }
             Ask::Link(event) => self.on_link(event)?,
@@ -289,31 +275,6 @@ impl<D: Disk> Keeper<D> {
             self.add(group, reading);
         }
         group.senders.push(delivery.done);
-    }
-
-    fn poll(&mut self, group: &mut Group, polled: Vec<Polled>) {
-        for one in polled {
-            let Some(device) = self.reader.inventory.devices.get(&one.device) else {
-                continue;
-            };
-            let binds = |known: &huitian_model::Channel| known.quantity == one.sample.quantity();
-            if !device.channels.get(&one.channel).is_some_and(binds) {
-                continue;
-            }
-            let partition = partition_of(&device.site);
-            let channel = ChannelRef {
-                device: one.device,
-                channel: one.channel,
-            };
-            let reading = Reading {
-                at: one.at,
-                received_at: one.at,
-                time_source: TimeSource::Receiver,
-                sequence: None,
-                sample: one.sample,
-            };
-            self.add(group, (partition, channel, reading));
-        }
     }
 
     /// Adds a reading to the group, unless it says nothing new.

@@ -40,7 +40,8 @@ mod watcher;
 pub use batch::{Batch, BatchError};
 pub use cli::main;
 pub use deadband::{Band, Deadband};
-pub use hear::{Heard, Intake, Message, Note, NoteReason, Stranger};
+pub use hear::{Heard, Intake, Message, Note, NoteReason, Polled, Stranger};
+pub use huitian_modbus::settings as modbus;
 pub use number::{Numbered, Numbering};
 pub use sources::{
     BrokerRaw, Defaults, ListenConfig, MqttConfig, MqttRaw, SourceError, Sources, Way,

@@ -2,17 +2,16 @@
 
 use std::sync::Arc;
 
-use huitian_modbus::Sampled;
 use huitian_model::uplink::BusHealth;
-use huitian_mqtt::{Delivery, Verdict};
+use huitian_mqtt::Delivery;
 use huitian_settings::ConfigFault;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use crate::buses::{self, Buses, Forward};
+use crate::buses::{self, Buses};
 use crate::clock::Clock;
 use crate::deadband::Deadband;
 use crate::hear::Intake;
-use crate::keeper::{Ask, Polled, Reader};
+use crate::keeper::{Ask, Reader};
 use crate::settings::PlantConfig;
 use crate::site::Site;
 use crate::sources::{SourceError, Sources, Way};
@@ -96,30 +95,10 @@ impl Plant {
             move || clock.now()
         };
         let asks = asks.clone();
-        let out = move |samples: Vec<Sampled>| -> Forward {
+        let out = buses::forward(move |polled, sender| {
             let asks = asks.clone();
-            Box::pin(async move {
-                let polled = samples.into_iter().map(|sampled| Polled {
-                    device: sampled.device,
-                    channel: sampled.channel,
-                    at: sampled.at,
-                    sample: sampled.sample,
-                });
-                let (sender, durable) = oneshot::channel();
-                if asks
-                    .send(Ask::Polled(polled.collect(), sender))
-                    .await
-                    .is_err()
-                {
-                    return;
-                }
-                // The line is not polled again before its last cycles are on disk, or refused:
-                // then the next cycle says how things are by then.
-                match durable.await {
-                    Ok(Verdict::Durable | Verdict::Retry) | Err(_) => {}
-                }
-            })
-        };
+            async move { asks.send(Ask::Polled(polled, sender)).await.is_ok() }
+        });
         Ok(Self {
             sources,
             buses: Buses::run(lines, &now, &out),

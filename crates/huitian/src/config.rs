@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use huitian_edge::MqttConfig;
+use huitian_edge::modbus::LineConfig;
 use huitian_model::Settings;
 
 pub use huitian_settings::{ConfigFault, Secret, Span};
@@ -107,6 +108,10 @@ pub struct Config {
     pub inventory: PathBuf,
     /// A folder of more device profiles.
     pub profiles: Option<PathBuf>,
+    /// A folder of more register maps.
+    pub registers: Option<PathBuf>,
+    /// Modbus lines that this process reads itself.
+    pub lines: Vec<LineConfig>,
     /// Settings of the engine.
     pub settings: Settings,
     /// InfluxDB.

@@ -2,12 +2,10 @@
 
 use std::path::Path;
 
-use huitian_codec::Profiles;
-
 use crate::cli::InventoryCommand;
 use crate::config::{Config, ConfigFault};
 use crate::hub::Plan;
-use huitian_settings::inventory::{load, write};
+use huitian_settings::inventory::write;
 
 /// Does what was asked and says so.
 ///
@@ -38,8 +36,12 @@ pub fn run(command: &InventoryCommand, config: &Config) -> Result<(), Vec<Config
 }
 
 fn checked(dir: &Path, config: &Config) -> Result<huitian_model::Inventory, Vec<ConfigFault>> {
-    let profiles: Profiles = Plan::profiles(config).map_err(|fault| vec![fault])?;
-    load(dir, &|profile| profiles.get(profile).is_some()).map_err(|faults| faults.0)
+    let site = huitian_edge::site::SiteConfig {
+        inventory: dir.to_owned(),
+        ..Plan::site(config)
+    };
+    let site = huitian_edge::site::Site::load(&site)?;
+    Ok(site.inventory.as_ref().clone())
 }
 
 /// Writes beside the folder and then moves each file into place, so that a hub that looks in

@@ -152,7 +152,7 @@ impl Installation {
         field("timeout", &quoted("1s"));
         field("interval", &quoted(&interval));
         for one in &self.units {
-            out.push_str("\n[[modbus.unit]]\n");
+            out.push_str("\n[[modbus.request]]\n");
             out.push_str(&line("slave_id", &one.id.to_string()));
             out.push_str(&line("map", &quoted(one.device.map())));
             out.push_str(&line("device", &quoted(&name(one))));

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use huitian_edge::modbus::{LineConfig, RawLine};
 use huitian_edge::{Defaults, MqttRaw};
 use huitian_model::{Settings, Severity};
 use serde::Deserialize;
@@ -27,6 +28,7 @@ pub struct Raw {
     retention: Retention,
     http: Http,
     mqtt: MqttRaw,
+    modbus: Vec<RawLine>,
     inventory: Inventory,
     engine: Engine,
     overflow: Overflow,
@@ -69,6 +71,7 @@ const TOPICS: [&str; 4] = [
 struct Inventory {
     dir: Option<PathBuf>,
     profiles: Option<PathBuf>,
+    registers: Option<PathBuf>,
 }
 
 #[derive(Deserialize, Default)]
@@ -182,6 +185,9 @@ impl Raw {
                 .dir
                 .unwrap_or_else(|| data.dir.join("inventory")),
             profiles: self.inventory.profiles,
+            registers: self.inventory.registers,
+            lines: LineConfig::all(self.modbus)
+                .map_err(|fault| ConfigFault::plain(fault.to_string()))?,
             settings,
             influx: self.influx.map(influx).transpose()?,
             webhook: self.webhook.map(webhook).transpose()?,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use huitian_edge::{Heard, Intake, Message, NoteReason, Numbering, Way};
+use huitian_edge::{Heard, Intake, Message, NoteReason, Numbering, Polled, Way};
 use huitian_model::uplink::{self, UpNote, UpStranger};
 use huitian_model::{EdgeId, IdError, Origin, Partition, Position, Record, Tick, UtcMs};
 use huitian_mqtt::{Delivery, Verdict};
@@ -57,7 +57,7 @@ pub enum Ask {
     /// The hub's time.
     Tick(UtcMs),
     /// What the buses of this process read; answered when it is on disk.
-    Readings(Vec<huitian_edge::Numbered>, oneshot::Sender<Verdict>),
+    Polled(Vec<Polled>, oneshot::Sender<Verdict>),
     /// From now on that edge should have this version of its configuration.
     Wanted(EdgeId, u64),
     /// Records that are numbered already; answered when they are on disk.
@@ -139,8 +139,8 @@ impl Appender {
     fn take(&mut self, group: &mut Group, ask: Ask) {
         match ask {
             Ask::Delivery(delivery, path) => self.hear(group, delivery, path),
-            Ask::Readings(readings, asker) => {
-                group.readings.extend(readings);
+            Ask::Polled(polled, asker) => {
+                group.readings.extend(self.intake.polled(polled));
                 group.senders.push(asker);
             }
             Ask::Wanted(edge, version) => self.uplinks.want(edge, version),

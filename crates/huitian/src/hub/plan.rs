@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use huitian_codec::Profiles;
+use huitian_edge::buses;
+use huitian_edge::site::{Site, SiteConfig};
 use huitian_model::{Inventory, Partition, Record, Settings, partition_of, wire};
 use huitian_store::{Sqlite, StoreError};
 use tracing::info;
 
 use crate::config::{Config, ConfigFault};
-use huitian_settings::inventory::{self, InventoryFaults};
 
 /// What is told: inventory, settings and the profiles that messages are read with.
 #[derive(Clone)]
@@ -21,8 +21,8 @@ pub struct Plan {
     pub inventory: Arc<Inventory>,
     /// Settings of the engine.
     pub settings: Settings,
-    /// Device profiles.
-    pub profiles: Arc<Profiles>,
+    /// The same with the profiles that messages are read with, and the register maps.
+    pub site: Site,
 }
 
 /// Why there is no plan. Every fault stands alone with its place.
@@ -35,35 +35,28 @@ impl From<ConfigFault> for PlanFaults {
     }
 }
 
-impl From<InventoryFaults> for PlanFaults {
-    fn from(faults: InventoryFaults) -> Self {
-        Self(faults.0)
-    }
-}
-
 impl Plan {
-    /// Reads profiles and inventory.
+    /// Reads profiles, register maps and inventory, and reckons what the buses bear.
     ///
     /// # Errors
     /// [`PlanFaults`] with every fault found.
     pub fn load(config: &Config) -> Result<Self, PlanFaults> {
-        let profiles = Self::profiles(config)?;
-        let inventory = inventory::load(&config.inventory, &|profile| {
-            profiles.get(profile).is_some()
-        })?;
+        let site = Site::load(&Self::site(config)).map_err(PlanFaults)?;
+        buses::prepare(&config.lines, &site).map_err(PlanFaults)?;
         Ok(Self {
-            inventory: Arc::new(inventory),
+            inventory: Arc::clone(&site.inventory),
             settings: config.settings.clone(),
-            profiles: Arc::new(profiles),
+            site,
         })
     }
 
-    /// The device profiles: built in, and those of the configured folder.
-    ///
-    /// # Errors
-    /// The fault of the first profile that is wrong, with its place.
-    pub fn profiles(config: &Config) -> Result<Profiles, ConfigFault> {
-        read_profiles(config)
+    /// Where inventory, profiles and register maps are read from.
+    pub fn site(config: &Config) -> SiteConfig {
+        SiteConfig {
+            inventory: config.inventory.clone(),
+            profiles: config.profiles.clone(),
+            registers: config.registers.clone(),
+        }
     }
 
     /// The records that tell the log what is new; none where nothing is.
@@ -146,35 +139,4 @@ fn digest(bytes: &[u8]) -> String {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     format!("{hash:016x}")
-}
-
-fn read_profiles(config: &Config) -> Result<Profiles, ConfigFault> {
-    let broken = |error: &huitian_codec::ProfileError| ConfigFault::plain(error.to_string());
-    let mut profiles = Profiles::builtin().map_err(|error| broken(&error))?;
-    let Some(dir) = &config.profiles else {
-        return Ok(profiles);
-    };
-    let entries = std::fs::read_dir(dir).map_err(|error| ConfigFault::unreadable(dir, &error))?;
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry
-            .map_err(|error| ConfigFault::unreadable(dir, &error))?
-            .path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "toml")
-        {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    for path in paths {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| ConfigFault::unreadable(&path, &error))?;
-        let name = path.display().to_string();
-        profiles.add(&text, &name).map_err(|error| {
-            ConfigFault::at(&name, &text, error.span.clone(), error.message.clone())
-        })?;
-    }
-    Ok(profiles)
 }

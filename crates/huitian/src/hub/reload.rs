@@ -79,7 +79,7 @@ impl Reloader {
             info!("nothing has changed");
             return Ok(());
         }
-        let intake = Intake::new(Arc::clone(&plan.inventory), Arc::clone(&plan.profiles));
+        let intake = Intake::new(Arc::clone(&plan.inventory), Arc::clone(&plan.site.profiles));
         let (asker, durable) = oneshot::channel();
         let ask = Ask::Inventory(news.records, Box::new(intake), asker);
         self.asks.send(ask).await.map_err(|error| plain(&error))?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use huitian_console::{
     Board, Console, ConsoleConfig, ConsoleError, Health, Limits, Phase, Progress, World,
 };
+use huitian_edge::buses::{self, Buses};
 use huitian_edge::{Intake, Numbering, SourceError, Sources, Way};
 use huitian_model::{EdgeId, UtcMs};
 use huitian_notify::{Secret, Webhook};
@@ -218,6 +219,7 @@ impl Hub {
         self.sinks(&mut tasks, &committed, &named).await?;
         let sources = self.open_sources(&asks).await?;
         self.run_fleet(&sources, fleet, &asks, &mut tasks)?;
+        let buses = self.run_buses(&asks)?;
         let end = LogEnd {
             broker: sources.broker().map(huitian_broker::Broker::local_addr),
             last_tick,
@@ -229,6 +231,7 @@ impl Hub {
         // In order: nothing more comes in, what came in is stored, engines reach it and save.
         let stopping = async {
             self.stop.send_replace(true);
+            buses.stop().await;
             sources.stop().await;
             quiet.send_replace(true);
             drop(asks);
@@ -312,7 +315,7 @@ impl Hub {
         let (epoch, next) = driver.numbering(&edge).unwrap_or((random(), [].into()));
         let intake = Intake::new(
             Arc::clone(&self.plan.inventory),
-            Arc::clone(&self.plan.profiles),
+            Arc::clone(&self.plan.site.profiles),
         );
         let faster = self
             .config
@@ -363,6 +366,21 @@ impl Hub {
             inbox
         })
         .await
+    }
+
+    /// Reads the lines that this process reads itself.
+    fn run_buses(&self, asks: &mpsc::Sender<Ask>) -> Result<Buses, PlanFaults> {
+        let prepared = buses::prepare(&self.config.lines, &self.plan.site).map_err(PlanFaults)?;
+        let clock = self.clock.clone();
+        let asks = asks.clone();
+        Ok(Buses::run(
+            prepared,
+            &move || clock.now(),
+            &buses::forward(move |polled, sender| {
+                let asks = asks.clone();
+                async move { asks.send(Ask::Polled(polled, sender)).await.is_ok() }
+            }),
+        ))
     }
 
     /// Keeps the books of the edges, and answers them.
@@ -451,7 +469,7 @@ impl Hub {
     fn demo_run(&self, demo: Demo, asks: &mpsc::Sender<Ask>, log: LogEnd) -> DemoRun {
         let intake = Intake::new(
             Arc::clone(&self.plan.inventory),
-            Arc::clone(&self.plan.profiles),
+            Arc::clone(&self.plan.site.profiles),
         );
         demo.into_run(Ways {
             board: self.board.clone(),

@@ -92,12 +92,12 @@ transmission_mode = \"TCP\"
 timeout = \"1s\"
 interval = \"10s\"
 
-[[modbus.unit]]
+[[modbus.request]]
 slave_id = 11
 map = \"dfrobot-sen0310\"
 device = \"dfrobot-sen0310-011\"
 
-[[modbus.unit]]
+[[modbus.request]]
 slave_id = 254
 map = \"procon-ld120\"
 device = \"procon-ld120-254\"
