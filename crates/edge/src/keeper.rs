@@ -6,21 +6,23 @@
 //! MQTT's keep-alives are other tasks' work.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use huitian_codec::RefusalReason;
-use huitian_model::uplink::{self, BusHealth, ConfigFile, Down, Heartbeat, Up, UpNote, UpStranger};
-use huitian_model::{Inventory, Partition, UtcMs};
+use huitian_model::UtcMs;
+use huitian_model::uplink::{self, BusHealth, Down, Heartbeat, Up, UpNote, UpStranger};
 use huitian_mqtt::{Delivery, Verdict};
 use huitian_queue::{Disk, NewEntry, QueueError};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tracing::{error, info, warn};
 
-use crate::batch::Batch;
+mod ask;
+mod pack;
+
+pub use ask::{Ask, LinkEvent, News, Outgoing, Reader, Standing, Ways};
+use pack::{memory_bytes, payloads, reason_name};
+
 use crate::clock::Clock;
-use crate::deadband::Deadband;
-use crate::hear::{Heard, Intake, Message, NoteReason, Polled};
-use crate::number::{Numbered, Packing};
+use crate::hear::{Heard, Message};
+use crate::number::Numbered;
 use crate::spool::Spool;
 use crate::uplink::{Source, Uplink, Wish};
 
@@ -33,10 +35,6 @@ const GROUP_MAX: usize = 4_096;
 /// Readings of one group commit: some 1.4 MB, with names that are as long as they may be 8 MB.
 const GROUP_READINGS_MAX: usize = 20_000;
 
-/// Readings of one entry of the queue: with names as long as they may be 340 KB, so that every
-/// entry fits a message to the hub.
-const ENTRY_READINGS_MAX: usize = 2_000;
-
 /// Sources and reasons that are noted between two heartbeats; more are counted under the last.
 const NOTES_MAX: usize = 200;
 
@@ -45,99 +43,6 @@ const STRANGERS_MAX: usize = 50;
 
 /// Bytes of a message kept as a sample.
 const SAMPLE_BYTES_MAX: usize = 512;
-
-/// What the uplink's connection says.
-#[derive(Debug)]
-pub enum LinkEvent {
-    /// A connection is there, with its number.
-    Connected(u64),
-    /// It is gone.
-    Disconnected,
-    /// The hub says something.
-    Down(Vec<u8>),
-}
-
-/// What the keeper is asked.
-pub enum Ask {
-    /// A device said something; `true` where a broker may have kept it from before.
-    Delivery(Delivery, bool),
-    /// A bus was read. Answered when it is on disk.
-    Polled(Vec<Polled>, oneshot::Sender<Verdict>),
-    /// The uplink's connection.
-    Link(LinkEvent),
-    /// Time passes: at least once a second.
-    Tick,
-    /// Say how the edge does.
-    Heartbeat(Vec<BusHealth>),
-    /// What became of a configuration.
-    Outcome(u64, uplink::ConfigOutcome),
-    /// Devices are read by these from now on.
-    Intake(Box<Reader>),
-    /// Ask for a password with this token.
-    Enroll(String),
-    /// Nothing more will come: append what waits, and end.
-    Stop,
-}
-
-/// What devices are read by.
-pub struct Reader {
-    /// Messages.
-    pub intake: Intake,
-    /// All that is out there.
-    pub inventory: Arc<Inventory>,
-    /// What is left out.
-    pub deadband: Deadband,
-}
-
-/// A message on its way up, with the number of the connection that it is for.
-pub type Outgoing = (u64, Vec<u8>);
-
-/// What the keeper tells the rest of the edge.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum News {
-    /// The hub sent a configuration.
-    Config {
-        /// Its version.
-        version: u64,
-        /// Its files.
-        files: Vec<ConfigFile>,
-        /// Only to be checked.
-        dry_run: bool,
-    },
-    /// The hub gave a password.
-    Enrolled(String),
-    /// The hub does not take the token.
-    NotEnrolled,
-}
-
-/// How the edge stands, for its own status page and tests.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Standing {
-    /// Whether the hub has greeted us.
-    pub is_linked: bool,
-    /// Readings that were numbered by this process.
-    pub accepted: u64,
-    /// Readings that wait for the hub.
-    pub waiting: u64,
-    /// Readings left out since nothing had changed.
-    pub unchanged: u64,
-    /// Readings that were given up.
-    pub lost: u64,
-    /// Why nothing could be appended last; none where it could.
-    pub blocked: Option<String>,
-}
-
-/// Where the keeper sends.
-pub struct Ways {
-    /// To the hub; none in a process that has no uplink.
-    pub up: Option<mpsc::Sender<Outgoing>>,
-    /// To the rest of the edge.
-    pub news: mpsc::Sender<News>,
-    /// To whoever watches readings as they pass.
-    pub tap: broadcast::Sender<Numbered>,
-    /// How it stands.
-    pub standing: watch::Sender<Standing>,
-}
 
 /// One group: what is to be stored, and who is to be answered.
 #[derive(Default)]
@@ -551,56 +456,4 @@ impl<D: Disk> Keeper<D> {
     pub const fn started(&self) -> UtcMs {
         self.started
     }
-}
-
-/// Readings as entries: lane, count, newest stamp and bytes.
-fn payloads(readings: &[Numbered], clock_set: bool) -> Vec<(u8, u32, i64, Vec<u8>)> {
-    let mut lanes: BTreeMap<Partition, Vec<(Packing, i64)>> = BTreeMap::new();
-    for (partition, channel, reading) in readings {
-        let entries = lanes.entry(*partition).or_default();
-        let is_full = |(packing, _): &(Packing, i64)| packing.readings.len() >= ENTRY_READINGS_MAX;
-        if entries.last().is_none_or(is_full) {
-            entries.push((Packing::default(), 0));
-        }
-        if let Some((packing, at)) = entries.last_mut() {
-            packing.add(channel.clone(), *reading);
-            *at = (*at).max(reading.received_at.0);
-        }
-    }
-    let mut payloads = Vec::new();
-    for (partition, entries) in lanes {
-        for (packing, at_ms) in entries {
-            let batch = Batch::of(packing, clock_set);
-            match batch.encode() {
-                Ok(payload) => payloads.push((partition.number(), batch.count(), at_ms, payload)),
-                Err(failure) => error!(%failure, "readings that cannot be written"),
-            }
-        }
-    }
-    payloads
-}
-
-/// The reason's name as the hub's intake ledger knows it.
-fn reason_name(reason: NoteReason) -> &'static str {
-    match reason {
-        NoteReason::UnknownDevice => "unknown_device",
-        NoteReason::NotReadings | NoteReason::Retained => "not_readings",
-        NoteReason::Refused(refused) => match refused {
-            RefusalReason::Oversized => "oversized",
-            RefusalReason::OutOfRange => "out_of_range",
-            RefusalReason::WrongTopic | RefusalReason::IdentityMismatch => "wrong_topic",
-            RefusalReason::UnknownProfile | RefusalReason::PayloadShape => "wrong_profile",
-            _ => "malformed",
-        },
-    }
-}
-
-/// Resident memory, where the system says.
-fn memory_bytes() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages = text
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<u64>().ok());
-    pages.unwrap_or_default() * 4_096
 }

@@ -12,11 +12,14 @@
 
 use std::collections::BTreeMap;
 
-use huitian_model::uplink::{Down, HubMark, Lane, Up, UpFrame};
-use huitian_model::{DeviceId, LossReason, Origin, Partition, TimeSource};
+use huitian_model::uplink::{Down, HubMark, Lane, Up};
+use huitian_model::{LossReason, Origin, Partition};
 
-use crate::batch::Batch;
-use crate::number::Packing;
+mod frame;
+mod source;
+
+use frame::frame;
+pub use source::{Entry, Gone, Now, Source};
 
 /// Frames that may be on their way: with 2,500 readings each and an answer every 20 ms two
 /// million readings a second, far above what any edge reads.
@@ -34,98 +37,6 @@ const ANSWER_MS_MAX: i64 = 10_000;
 
 /// Ranges that will never come are told so many at a time.
 const LOST_RANGES_MAX: usize = 64;
-
-/// An entry of the queue.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Entry {
-    /// Number of its first reading.
-    pub first_n: u64,
-    /// Its readings.
-    pub batch: Batch,
-}
-
-/// A range of numbers that will never come.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Gone {
-    /// Whose.
-    pub partition: Partition,
-    /// The first number.
-    pub first_n: u64,
-    /// How many.
-    pub count: u64,
-    /// Why.
-    pub reason: LossReason,
-    /// When they were given up, ms.
-    pub at_ms: i64,
-    /// How many readings of which device, as far as is known.
-    pub devices: Vec<(DeviceId, u64)>,
-}
-
-/// What the uplink needs of the queue.
-pub trait Source {
-    /// Why the queue could not do it.
-    type Error;
-
-    /// Of which queue the numbers are.
-    fn epoch(&self) -> u64;
-
-    /// All partitions that were ever numbered.
-    fn lanes(&self) -> Vec<Lane>;
-
-    /// Lets all numbers that exist be sent, durably.
-    ///
-    /// # Errors
-    /// The queue's.
-    fn permit(&mut self) -> Result<(), Self::Error>;
-
-    /// Entries of a partition from the one that holds `first` (or the next there is) and before
-    /// `end`, in order, some `bytes_max` bytes of them.
-    ///
-    /// # Errors
-    /// The queue's.
-    fn read(
-        &mut self,
-        partition: Partition,
-        range: (u64, u64),
-        bytes_max: u64,
-    ) -> Result<Vec<Entry>, Self::Error>;
-
-    /// Numbers from `released` on that are not there, lowest first, at most `max` ranges.
-    ///
-    /// # Errors
-    /// The queue's.
-    fn gone(&mut self, max: usize) -> Result<Vec<Gone>, Self::Error>;
-
-    /// The hub has everything below.
-    ///
-    /// # Errors
-    /// The queue's.
-    fn release(&mut self, partition: Partition, next: u64) -> Result<(), Self::Error>;
-
-    /// All that is gone has been told.
-    ///
-    /// # Errors
-    /// The queue's.
-    fn all_told(&mut self) -> Result<(), Self::Error>;
-
-    /// Numbers what is left anew.
-    ///
-    /// # Errors
-    /// The queue's.
-    fn renew(&mut self) -> Result<(), Self::Error>;
-}
-
-/// The edge's clock as frames need it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Now {
-    /// Milliseconds of a clock that never runs backwards.
-    pub mono_ms: i64,
-    /// What readings are stamped with now.
-    pub stamp: huitian_model::UtcMs,
-    /// By how much stamps that were made before the clock was set are to be moved, ms; none
-    /// while it is not set.
-    pub shift_ms: Option<i64>,
-}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Phase {
@@ -524,53 +435,6 @@ pub struct Pumped {
     pub wants_hello: bool,
     /// How many readings the frames hold.
     pub readings: u64,
-}
-
-/// One frame of entries that follow each other without a gap and share a clock; also the number
-/// after its last reading.
-fn frame(
-    partition: Partition,
-    entries: &[Entry],
-    origin: Origin,
-    now: Now,
-) -> Option<(UpFrame, u64)> {
-    let first = entries.first()?;
-    let clock_set = first.batch.clock_set;
-    let mut all = Packing::default();
-    let mut next = first.first_n;
-    for entry in entries {
-        let is_full = all.readings.len() + entry.batch.readings.len()
-            > huitian_model::uplink::FRAME_READINGS_MAX;
-        let goes_on = entry.first_n == next && entry.batch.clock_set == clock_set;
-        if !goes_on || (is_full && next > first.first_n) {
-            break;
-        }
-        for (index, reading) in &entry.batch.readings {
-            let channel = usize::try_from(*index).ok();
-            let channel = channel.and_then(|at| entry.batch.channels.get(at))?;
-            all.add(channel.clone(), *reading);
-        }
-        next += u64::from(entry.batch.count());
-    }
-    let unset_now = (!clock_set && now.shift_ms.is_none()).then_some(now.stamp);
-    if let (false, Some(shift_ms)) = (clock_set, now.shift_ms) {
-        for (_, reading) in &mut all.readings {
-            reading.received_at = reading.received_at.plus(shift_ms);
-            if reading.time_source == TimeSource::Receiver {
-                reading.at = reading.at.plus(shift_ms);
-                reading.time_source = TimeSource::Corrected;
-            }
-        }
-    }
-    let frame = UpFrame {
-        partition,
-        first_n: first.first_n,
-        origin,
-        unset_now,
-        channels: all.channels,
-        readings: all.readings,
-    };
-    Some((frame, next))
 }
 
 #[cfg(test)]

@@ -6,8 +6,7 @@ use std::time::Duration;
 use huitian_console::{
     Board, Console, ConsoleConfig, ConsoleError, Health, Limits, Phase, Progress, World,
 };
-use huitian_edge::buses::{self, Buses};
-use huitian_edge::{Intake, Numbering, SourceError, Sources, Way};
+use huitian_edge::{Intake, Numbering, SourceError};
 use huitian_model::{EdgeId, UtcMs};
 use huitian_notify::{Secret, Webhook};
 use huitian_store::{AlertQuery, Retention, Sqlite, StoreConfig, StoreError};
@@ -17,11 +16,10 @@ use tracing::{error, info};
 
 use super::appender::{Appender, Ask, holders};
 use super::control;
-use super::doors::Doors;
-use super::downlink::{Downlinks, Ways as DownWays, carry};
+use super::downlink::Downlinks;
 use super::drive::{Drive, GROUPS_MAX, WISHES_MAX, drive};
 use super::driver::{Driver, Placed};
-use super::fleet::{Fleet, FleetAsk, FleetEvent};
+use super::fleet::{Fleet, FleetAsk};
 use super::influx::InfluxSink;
 use super::plan::{News, Plan, PlanFaults};
 use super::random::random;
@@ -29,20 +27,21 @@ use super::reload::Reloader;
 use super::repair::Repairs;
 use super::tell::Teller;
 use super::tick::Ticker;
-use super::uplink::{Answer, Uplinks};
+use super::uplink::Uplinks;
 use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::demo::{Demo, DemoError, DemoRun, Ways};
 use crate::metrics::Metrics;
+
+mod inputs;
+
+use inputs::FleetEnds;
 
 /// Asks that wait for the appender: two group commits.
 const ASKS_MAX: usize = 8_192;
 
 /// What edges said and the books have not noted yet: a hello and a heartbeat of each of 127.
 const FLEET_EVENTS_MAX: usize = 512;
-
-/// Operators that wait for an answer of the fleet.
-const OPERATORS_MAX: usize = 16;
 
 /// Alerts loaded onto the board at the start.
 const ALERTS_LOADED: usize = 1_000;
@@ -350,69 +349,6 @@ impl Hub {
         Ok((appender, ends))
     }
 
-    /// Opens the ways in; each forwards to the appender.
-    async fn open_sources(&self, asks: &mpsc::Sender<Ask>) -> Result<Sources, SourceError> {
-        Sources::open(&self.config.mqtt, |way, room| {
-            let (inbox, mut deliveries) = mpsc::channel(room);
-            let asks = asks.clone();
-            tokio::spawn(async move {
-                while let Some(delivery) = deliveries.recv().await {
-                    if asks.send(Ask::Delivery(delivery, way)).await.is_err() {
-                        // The appender has stopped: what is not acknowledged is sent again.
-                        return;
-                    }
-                }
-            });
-            inbox
-        })
-        .await
-    }
-
-    /// Reads the lines that this process reads itself.
-    fn run_buses(&self, asks: &mpsc::Sender<Ask>) -> Result<Buses, PlanFaults> {
-        let prepared = buses::prepare(&self.config.lines, &self.plan.site).map_err(PlanFaults)?;
-        let clock = self.clock.clone();
-        let asks = asks.clone();
-        Ok(Buses::run(
-            prepared,
-            &move || clock.now(),
-            &buses::forward(move |polled, sender| {
-                let asks = asks.clone();
-                async move { asks.send(Ask::Polled(polled, sender)).await.is_ok() }
-            }),
-        ))
-    }
-
-    /// Keeps the books of the edges, and answers them.
-    fn run_fleet(
-        &self,
-        sources: &Sources,
-        ends: FleetEnds,
-        asks: &mpsc::Sender<Ask>,
-        tasks: &mut Tasks,
-    ) -> Result<(), StoreError> {
-        let ways = DownWays {
-            embedded: sources.broker().map(huitian_broker::Broker::publisher),
-            external: sources.publishers(),
-        };
-        let carrying = carry(ends.answers, ways, self.stopped.clone());
-        tasks.spawn(async move {
-            carrying.await;
-            Ok(())
-        });
-        let fleet = Fleet::open(
-            (self.store.clone(), self.clock.clone()),
-            ends.downlinks,
-            asks.clone(),
-            sources.users().map(Doors::new),
-        )?;
-        let (operators, operator) = mpsc::channel(OPERATORS_MAX);
-        self.operators.send_replace(Some(operators));
-        let run = fleet.run(ends.events, operator, self.stopped.clone());
-        tasks.spawn(async move { run.await.map_err(HubError::from) });
-        Ok(())
-    }
-
     /// Tells the log of another inventory or other settings, before anything else is appended.
     async fn tell_news(&self, asks: &mpsc::Sender<Ask>) -> Result<(), HubError> {
         let News { records, meta } = self.plan.news(&self.store)?;
@@ -527,13 +463,6 @@ impl Hub {
             Ok(published?)
         });
     }
-}
-
-/// The ends of the fleet's channels.
-struct FleetEnds {
-    downlinks: Downlinks,
-    answers: mpsc::Receiver<Answer>,
-    events: mpsc::Receiver<(FleetEvent, Way)>,
 }
 
 /// What the demo must know of log and broker.

@@ -1,0 +1,89 @@
+//! What comes in: messages, buses, edges; and the answers that edges get.
+
+use huitian_edge::buses::{self, Buses};
+use huitian_edge::{SourceError, Sources, Way};
+use huitian_store::StoreError;
+use tokio::sync::mpsc;
+
+use super::{Hub, HubError, Tasks};
+use crate::hub::appender::Ask;
+use crate::hub::doors::Doors;
+use crate::hub::downlink::{Downlinks, Ways, carry};
+use crate::hub::fleet::{Fleet, FleetEvent};
+use crate::hub::plan::PlanFaults;
+use crate::hub::uplink::Answer;
+
+/// Operators that wait for an answer of the fleet.
+const OPERATORS_MAX: usize = 16;
+
+/// The ends of the fleet's channels.
+pub struct FleetEnds {
+    pub downlinks: Downlinks,
+    pub answers: mpsc::Receiver<Answer>,
+    pub events: mpsc::Receiver<(FleetEvent, Way)>,
+}
+
+impl Hub {
+    /// Opens the ways in; each forwards to the appender.
+    pub async fn open_sources(&self, asks: &mpsc::Sender<Ask>) -> Result<Sources, SourceError> {
+        Sources::open(&self.config.mqtt, |way, room| {
+            let (inbox, mut deliveries) = mpsc::channel(room);
+            let asks = asks.clone();
+            tokio::spawn(async move {
+                while let Some(delivery) = deliveries.recv().await {
+                    if asks.send(Ask::Delivery(delivery, way)).await.is_err() {
+                        // The appender has stopped: what is not acknowledged is sent again.
+                        return;
+                    }
+                }
+            });
+            inbox
+        })
+        .await
+    }
+
+    /// Reads the lines that this process reads itself.
+    pub fn run_buses(&self, asks: &mpsc::Sender<Ask>) -> Result<Buses, PlanFaults> {
+        let prepared = buses::prepare(&self.config.lines, &self.plan.site).map_err(PlanFaults)?;
+        let clock = self.clock.clone();
+        let asks = asks.clone();
+        Ok(Buses::run(
+            prepared,
+            &move || clock.now(),
+            &buses::forward(move |polled, sender| {
+                let asks = asks.clone();
+                async move { asks.send(Ask::Polled(polled, sender)).await.is_ok() }
+            }),
+        ))
+    }
+
+    /// Keeps the books of the edges, and answers them.
+    pub fn run_fleet(
+        &self,
+        sources: &Sources,
+        ends: FleetEnds,
+        asks: &mpsc::Sender<Ask>,
+        tasks: &mut Tasks,
+    ) -> Result<(), StoreError> {
+        let ways = Ways {
+            embedded: sources.broker().map(huitian_broker::Broker::publisher),
+            external: sources.publishers(),
+        };
+        let carrying = carry(ends.answers, ways, self.stopped.clone());
+        tasks.spawn(async move {
+            carrying.await;
+            Ok(())
+        });
+        let fleet = Fleet::open(
+            (self.store.clone(), self.clock.clone()),
+            ends.downlinks,
+            asks.clone(),
+            sources.users().map(Doors::new),
+        )?;
+        let (operators, operator) = mpsc::channel(OPERATORS_MAX);
+        self.operators.send_replace(Some(operators));
+        let run = fleet.run(ends.events, operator, self.stopped.clone());
+        tasks.spawn(async move { run.await.map_err(HubError::from) });
+        Ok(())
+    }
+}
