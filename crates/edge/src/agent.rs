@@ -424,16 +424,14 @@ impl Agent {
         } else {
             standing.blocked
         };
-        match fault {
-            Some(reason) => self.go_back(reason).await,
-            None => {
-                let version = trial.version;
-                self.trial = None;
-                match self.configs.settle(version) {
-                    Ok(()) => self.tell(version, ConfigOutcome::Applied).await,
-                    Err(fault) => error!(version, fault, "in force, but not after a restart"),
-                }
-            }
+        if let Some(reason) = fault {
+            return self.go_back(reason).await;
+        }
+        let version = trial.version;
+        self.trial = None;
+        match self.configs.settle(version) {
+            Ok(()) => self.tell(version, ConfigOutcome::Applied).await,
+            Err(fault) => error!(version, fault, "in force, but not after a restart"),
         }
     }
 

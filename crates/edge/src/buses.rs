@@ -107,12 +107,12 @@ fn endpoint(config: &LineConfig, at: &Where) -> Result<Endpoint, String> {
             host: host.clone(),
             port: *port,
         },
-        (Where::Serial(path), _) => serial(&config.serial, path)
+        (Where::Serial(path), _) => serial(config.serial, path)
             .ok_or_else(|| format!("modbus line {:?}: RTU has 8 data bits", config.name))?,
     })
 }
 
-fn serial(params: &SerialParams, path: &std::path::Path) -> Option<Endpoint> {
+fn serial(params: SerialParams, path: &std::path::Path) -> Option<Endpoint> {
     use huitian_codec::registers::Parity as Written;
     (params.data_bits == 8).then(|| {
         Endpoint::Serial(SerialSettings {

@@ -38,7 +38,8 @@ impl Findings {
                 ("FAULT", text)
             }
         };
-        self.text.push_str(&format!("{mark}  {what:<12}  {text}\n"));
+        let line = format!("{mark}  {what:<12}  {text}\n");
+        self.text.push_str(&line);
     }
 }
 
@@ -144,14 +145,13 @@ async fn endpoint(end: &Endpoint) -> Result<String, String> {
                 .open(path);
             opened
                 .map(|_| format!("{} can be opened", path.display()))
-                .map_err(|error| match error.kind() {
-                    std::io::ErrorKind::PermissionDenied => {
-                        format!(
-                            "{}: no rights (is the user in group dialout?)",
-                            path.display()
-                        )
+                .map_err(|error| {
+                    let path = path.display();
+                    if error.kind() == std::io::ErrorKind::PermissionDenied {
+                        format!("{path}: no rights (is the user in group dialout?)")
+                    } else {
+                        format!("{path}: {error}")
                     }
-                    _ => format!("{}: {error}", path.display()),
                 })
         }
         Endpoint::Tcp { host, port } => {

@@ -347,7 +347,13 @@ impl<D: Disk> Keeper<D> {
                 }
                 return Ok(());
             }
-            _ => return Ok(()),
+            Down::Welcome { .. }
+            | Down::Durable { .. }
+            | Down::Renew { .. }
+            | Down::HelloAgain
+            | Down::Noted { .. }
+            | Down::Enrolled { .. }
+            | Down::NotEnrolled { .. } => return Ok(()),
         };
         if self.ways.news.try_send(news).is_err() {
             warn!("the hub speaks faster than it can be followed: it will say it again");

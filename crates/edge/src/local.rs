@@ -121,7 +121,12 @@ pub fn line(
             huitian_model::Measurement::Temperature(hundredths) => {
                 json!(f64::from(hundredths) / 100.0)
             }
-            other => json!(other.as_i64()),
+            other @ (huitian_model::Measurement::InUse(_)
+            | huitian_model::Measurement::FreePlaces(_)
+            | huitian_model::Measurement::Entries(_)
+            | huitian_model::Measurement::Exits(_)
+            | huitian_model::Measurement::Distance(_)
+            | huitian_model::Measurement::Battery(_)) => json!(other.as_i64()),
         },
     };
     let quality = match reading.sample {

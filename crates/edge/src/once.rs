@@ -38,13 +38,12 @@ pub async fn read(config: &EdgeConfig) -> Result<String, EdgeError> {
         let health = prepared.line.health();
         let health = health.borrow();
         if !health.reason.is_empty() {
-            text.push_str(&format!("# {}: {}\n", health.name, health.reason));
+            text.extend(["# ", &health.name, ": ", &health.reason, "\n"]);
         }
         for unit in health.units.iter().filter(|unit| !unit.reason.is_empty()) {
-            text.push_str(&format!(
-                "# {} unit {}: {}\n",
-                health.name, unit.id, unit.reason
-            ));
+            let id = unit.id.to_string();
+            let line = ["# ", &health.name, " unit ", &id, ": ", &unit.reason, "\n"];
+            text.extend(line);
         }
     }
     Ok(text)

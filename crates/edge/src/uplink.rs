@@ -188,7 +188,15 @@ impl Uplink {
                 self.greet_again(now);
                 Ok(vec![Wish::Hello])
             }
-            _ => Ok(Vec::new()),
+            // Another machine's, another epoch's, or nothing that concerns the uplink.
+            Down::Welcome { .. }
+            | Down::Durable { .. }
+            | Down::Renew { .. }
+            | Down::HelloAgain
+            | Down::Config { .. }
+            | Down::Noted { .. }
+            | Down::Enrolled { .. }
+            | Down::NotEnrolled { .. } => Ok(Vec::new()),
         }
     }
 

@@ -51,7 +51,15 @@ pub fn reason_name(reason: NoteReason) -> &'static str {
             RefusalReason::OutOfRange => "out_of_range",
             RefusalReason::WrongTopic | RefusalReason::IdentityMismatch => "wrong_topic",
             RefusalReason::UnknownProfile | RefusalReason::PayloadShape => "wrong_profile",
-            _ => "malformed",
+            RefusalReason::NotJson
+            | RefusalReason::TooDeep
+            | RefusalReason::TooManyKeys
+            | RefusalReason::DuplicateKey
+            | RefusalReason::TooLong
+            | RefusalReason::TooManyItems
+            | RefusalReason::MissingField
+            | RefusalReason::WrongType
+            | RefusalReason::UnknownChannel => "malformed",
         },
     }
 }

@@ -38,7 +38,7 @@ impl Doors {
             .filter(|line| !is_it(line))
             .flat_map(|line| [line, "\n"])
             .collect();
-        new.push_str(&format!("{edge} edge password={hash}\n"));
+        new.extend([edge.as_str(), " edge password=", hash, "\n"]);
         let written = self.path.with_extension("new");
         let write = || {
             use std::os::unix::fs::OpenOptionsExt;

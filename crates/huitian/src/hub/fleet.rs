@@ -465,8 +465,6 @@ fn in_force(configs: &[EdgeConfigRow]) -> Option<&EdgeConfigRow> {
 /// What is kept of a token: enough to know it again, of no use to whoever reads it.
 fn digest(token: &str) -> String {
     let bytes = Sha256::digest(token.as_bytes());
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    })
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
 }

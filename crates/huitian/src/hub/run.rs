@@ -15,7 +15,6 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::appender::{Appender, Ask, holders};
-use super::control;
 use super::downlink::Downlinks;
 use super::drive::{Drive, GROUPS_MAX, WISHES_MAX, drive};
 use super::driver::{Driver, Placed};
@@ -209,11 +208,7 @@ impl Hub {
                 wishes: wished,
             },
         ));
-        let control = control::serve(self.store.dir().to_owned(), wishes, self.stopped.clone());
-        tasks.spawn(async move {
-            control.await;
-            Ok(())
-        });
+        self.take_wishes(wishes, &mut tasks);
         self.tell_news(&asks).await?;
         self.sinks(&mut tasks, &committed, &named).await?;
         let sources = self.open_sources(&asks).await?;

@@ -102,8 +102,8 @@ impl Uplinks {
         holders: Holders,
     ) -> Self {
         let mut all = Self {
-            wanted,
             holders,
+            wanted,
             ..Self::default()
         };
         for (partition, mark) in marks {
@@ -172,7 +172,11 @@ impl Uplinks {
                 frame,
             } => {
                 if self.is_welcome(edge, (instance, epoch)) {
-                    self.on_frame(edge, epoch, frame, now, heard);
+                    let taken = self.take_frame((edge.clone(), epoch), frame, now);
+                    match taken {
+                        Ok(record) => heard.records.extend(record),
+                        Err(fault) => heard.refused = Some(fault),
+                    }
                 }
             }
             Up::Lost {
@@ -201,6 +205,17 @@ impl Uplinks {
                     }
                 }
             }
+            Up::Heartbeat { .. } | Up::Notes { .. } | Up::Config { .. } | Up::Enroll { .. } => {
+                self.on_news(edge, up, heard);
+            }
+        }
+    }
+
+    /// What concerns no readings.
+    fn on_news(&mut self, edge: &EdgeId, up: Up, heard: &mut UpHeard) {
+        let edge_of = || edge.clone();
+        match up {
+            Up::Hello { .. } | Up::Frame { .. } | Up::Lost { .. } => {}
             Up::Heartbeat { heartbeat, .. } => heard.events.push(FleetEvent::Heartbeat {
                 edge: edge_of(),
                 heartbeat,
@@ -344,31 +359,29 @@ impl Uplinks {
         is_welcome
     }
 
-    fn on_frame(
+    /// The frame as a record of the log; none where nothing of it is new.
+    fn take_frame(
         &mut self,
-        edge: &EdgeId,
-        epoch: u64,
+        (edge, epoch): (EdgeId, u64),
         mut frame: UpFrame,
         now: UtcMs,
-        heard: &mut UpHeard,
-    ) {
+    ) -> Result<Option<(Partition, Record)>, String> {
         let count = u64::try_from(frame.readings.len()).unwrap_or(u64::MAX);
         let channels = frame.channels.len();
         let is_named = |index: &u32| usize::try_from(*index).is_ok_and(|index| index < channels);
         if !frame.readings.iter().all(|(index, _)| is_named(index)) {
-            heard.refused = Some("a reading names no channel of its frame".to_owned());
-            return;
+            return Err("a reading names no channel of its frame".to_owned());
         }
         let range = (frame.first_n, frame.first_n.saturating_add(count));
         if !self.is_news((edge.clone(), epoch, frame.partition), range) {
-            return;
+            return Ok(None);
         }
         if let Some(unset_now) = frame.unset_now {
             correct(&mut frame, now.since(unset_now));
         }
         let partition = frame.partition;
-        let frame = frame.into_frame(edge.clone(), epoch);
-        heard.records.push((partition, Record::Frame(frame)));
+        let frame = frame.into_frame(edge, epoch);
+        Ok(Some((partition, Record::Frame(frame))))
     }
 
     /// Whether some of these numbers are new and may be taken. The edge is told in either case.

@@ -7,10 +7,12 @@ use tokio::sync::mpsc;
 
 use super::{Hub, HubError, Tasks};
 use crate::hub::appender::Ask;
+use crate::hub::control;
 use crate::hub::doors::Doors;
 use crate::hub::downlink::{Downlinks, Ways, carry};
 use crate::hub::fleet::{Fleet, FleetEvent};
 use crate::hub::plan::PlanFaults;
+use crate::hub::repair::Asked;
 use crate::hub::uplink::Answer;
 
 /// Operators that wait for an answer of the fleet.
@@ -40,6 +42,15 @@ impl Hub {
             inbox
         })
         .await
+    }
+
+    /// Hears what commands of this machine ask for.
+    pub fn take_wishes(&self, wishes: mpsc::Sender<Asked>, tasks: &mut Tasks) {
+        let control = control::serve(self.store.dir().to_owned(), wishes, self.stopped.clone());
+        tasks.spawn(async move {
+            control.await;
+            Ok(())
+        });
     }
 
     /// Reads the lines that this process reads itself.

@@ -1,5 +1,6 @@
 //! Claims about what edges are believed and answered.
 
+mod disk;
 mod world;
 
 use huitian_edge::Way;
@@ -8,7 +9,8 @@ use huitian_model::uplink::{Down, Up, encode};
 use huitian_model::{Record, TimeSource, UtcMs};
 
 use super::Uplinks;
-use world::{Disk, Flaw, Machine, batch, edge, partition, play};
+use disk::{Disk, batch, edge, partition};
+use world::{Flaw, Machine, play};
 
 /// Some five seconds.
 const SEEDS: u64 = 1_500;

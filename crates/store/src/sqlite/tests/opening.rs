@@ -53,7 +53,8 @@ async fn a_file_of_version_one_is_brought_up_to_date_and_keeps_what_it_held() {
     drop(store);
     raw(
         &folder,
-        "DROP TABLE losses; DROP TABLE edges; DROP TABLE edge_configs; DROP TABLE edge_tokens; DROP INDEX held_to_repair; ALTER TABLE held DROP COLUMN repaired_ms; \
+        "DROP TABLE losses; DROP TABLE edges; DROP TABLE edge_configs; DROP TABLE edge_tokens; \
+         DROP INDEX held_to_repair; ALTER TABLE held DROP COLUMN repaired_ms; \
          PRAGMA user_version = 1",
     );
     let store = folder.open();
