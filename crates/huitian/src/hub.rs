@@ -8,6 +8,7 @@
 //! ```
 
 mod appender;
+mod desk;
 mod doors;
 mod downlink;
 mod drive;

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::appender::{Appender, Ask};
+use super::desk::Desk;
 use super::doors::Doors;
 use super::downlink::{Downlinks, Ways as DownWays, carry};
 use super::drive::{Drive, GROUPS_MAX, drive};
@@ -245,6 +246,7 @@ impl Hub {
                 http: self.config.http,
                 zone: DISTRICT_ZONE.to_owned(),
                 metrics: Arc::new(move || text.text()),
+                fleet: Arc::new(Desk::new(self.operators.subscribe(), self.store.clone())),
                 limits: Limits::default(),
             },
             Arc::new(self.store.clone()),
