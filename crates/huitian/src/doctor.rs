@@ -103,7 +103,8 @@ fn store(dir: &Path) -> Result<String, String> {
         };
     }
     let read = Sqlite::open_to_read(config).and_then(|store| {
-        let heard = store.devices()?.len();
+        let devices = store.devices()?;
+        let heard = devices.iter().filter(|row| row.heard_at.is_some()).count();
         Ok((heard, store.usage()?))
     });
     let (heard, usage) = read.map_err(|error| error.to_string())?;

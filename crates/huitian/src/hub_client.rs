@@ -31,11 +31,6 @@ impl HubClient {
         Ok(Self { at, client })
     }
 
-    /// Where it listens.
-    pub const fn addr(&self) -> SocketAddr {
-        self.at
-    }
-
     /// What it answers to GET.
     ///
     /// # Errors
