@@ -1,6 +1,7 @@
 //! A console over an invented district, to look at the pages without a hub.
 //!
-//! `cargo run -p huitian-console --example fake -- 8091` serves 127 compounds that change.
+//! `cargo run -p huitian-console --example fake -- 8091` serves 127 compounds that change and three
+//! edges; with `no-edges` behind it none, with `no-books` a hub that cannot say.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,6 +9,8 @@
     reason = "an invented district: a mistake in it may panic"
 )]
 
+#[path = "fake/edges.rs"]
+mod edges;
 #[path = "fake/past.rs"]
 mod past;
 #[path = "fake/world.rs"]
@@ -17,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use huitian_console::{Board, Console, ConsoleConfig, Health, Limits, World};
+use huitian_console::{Board, Console, ConsoleConfig, FleetFault, Health, Limits, World};
 use huitian_model::UtcMs;
 use tokio::sync::watch;
 
@@ -61,6 +64,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         http: SocketAddr::from(([127, 0, 0, 1], port)),
         zone: "Asia/Shanghai".to_owned(),
         metrics: Arc::new(|| "# EOF\n".to_owned()),
+        fleet: Arc::new(match std::env::args().nth(2).as_deref() {
+            Some("no-edges") => edges::Edges::none(),
+            Some("no-books") => edges::Edges::failing(FleetFault::NotOpen),
+            _ => edges::Edges::new(START),
+        }),
         limits: Limits::default(),
     };
     let (_stop, shutdown) = watch::channel(false);

@@ -5,6 +5,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod devices;
+pub(crate) mod edges;
 pub(crate) mod events;
 pub(crate) mod facility;
 pub(crate) mod health;

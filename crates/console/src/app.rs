@@ -9,6 +9,7 @@ use huitian_report::{Source, SourceError, Zone};
 use tokio::sync::{Semaphore, watch};
 
 use crate::board::Board;
+use crate::fleet::Fleet;
 use crate::lang::Texts;
 use crate::problem::Problem;
 use crate::templates::Templates;
@@ -52,6 +53,8 @@ pub struct ConsoleConfig {
     pub zone: String,
     /// Gives the text of `/metrics`.
     pub metrics: Metrics,
+    /// The edges.
+    pub fleet: Arc<dyn Fleet>,
     /// Limits.
     pub limits: Limits,
 }
@@ -101,6 +104,7 @@ pub(crate) struct App {
     pub templates: Templates,
     pub zone: Zone,
     pub metrics: Metrics,
+    pub fleet: Arc<dyn Fleet>,
     pub limits: Limits,
     pub event_slots: Arc<Semaphore>,
     pub shutdown: watch::Receiver<bool>,

@@ -9,12 +9,13 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::app::App;
+use crate::command::COMMAND_BYTES_MAX;
 use crate::lang::Lang;
 use crate::pages;
 use crate::problem::Problem;
 
 /// Largest body of a request, bytes: 256 KiB.
-const BODY_MAX: u64 = 256 * 1024;
+const BODY_MAX: usize = 256 * 1024;
 
 /// Nothing from another host, nothing inline, no frames.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'self'; \
@@ -94,11 +95,18 @@ fn refusal(request: &Request) -> Option<Problem> {
         return Some(Problem::misdirected());
     }
     let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|it| it.to_str().ok()?.parse::<u64>().ok());
-    // A body of unknown length is never read by any handler, so it costs nothing.
+    let length = length.and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
+    let path = request.uri().path();
+    let is_config = path.starts_with("/api/v1/edges/") && path.ends_with("/config");
+    let max = if is_config {
+        COMMAND_BYTES_MAX
+    } else {
+        BODY_MAX
+    };
+    // A body of unknown length is read by commands only, which count what they read.
     length
-        .is_some_and(|bytes| bytes > BODY_MAX)
-        .then(Problem::too_large)
+        .is_some_and(|bytes| bytes > max)
+        .then(|| Problem::too_large(max))
 }
 
 /// Whether the request names this machine: a page of another host that resolves to 127.0.0.1

@@ -1,9 +1,9 @@
 //! The console: live pages, HTTP API and live events of the hub.
 //!
 //! The hub binds it ([`Console::bind`]), feeds its [`Board`] and lets it [`Console::serve`]. It
-//! reads the board for what is now and a [`huitian_report::Source`] for what was. This crate is
-//! *not* the hub: it changes nothing, knows no clock but the board's, and its pages load nothing
-//! from another host. Until people can log in it listens on loopback addresses only.
+//! reads the board for what is now and a [`huitian_report::Source`] for what was. What operators
+//! ask of edges goes through [`Fleet`]. This crate is *not* the hub: it changes nothing itself,
+//! knows no clock but the board's, and its pages load nothing from another host. Until people can log in it listens on loopback addresses only.
 //!
 //! ```text
 //! routes ── pages ── view ── templates/*.html, assets/*, i18n/{zh,en}.json
@@ -14,6 +14,8 @@ mod api;
 mod app;
 mod assets;
 mod board;
+mod command;
+mod fleet;
 mod guard;
 mod lang;
 mod pages;
@@ -27,6 +29,8 @@ mod view;
 
 pub use app::{ConsoleConfig, ConsoleError, Limits};
 pub use board::{Board, Changes, Health, Phase, Progress, View, World};
+pub use command::OPERATOR_HEADER;
+pub use fleet::{ConfigMark, EdgeConfig, EdgeState, Fleet, FleetAnswer, FleetFault};
 pub use lang::{Lang, catalogue_keys};
-pub use routes::API_ROUTES;
+pub use routes::{API_COMMANDS, API_ROUTES};
 pub use server::Console;

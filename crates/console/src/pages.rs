@@ -4,6 +4,7 @@ pub(crate) mod accounting;
 mod alerts;
 pub(crate) mod devices;
 mod district;
+pub(crate) mod edges;
 pub(crate) mod facility;
 mod help;
 
@@ -19,6 +20,7 @@ pub(crate) use accounting::accounting;
 pub(crate) use alerts::{alert, alerts};
 pub(crate) use devices::{devices, unknown};
 pub(crate) use district::{district, tiles};
+pub(crate) use edges::edges;
 pub(crate) use facility::{facility, site};
 pub(crate) use help::help;
 

@@ -62,17 +62,39 @@ impl Problem {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method not allowed",
-            "this path takes GET and HEAD".to_owned(),
+            "this path takes another method: GET where it answers, POST where it changes \
+             something"
+                .to_owned(),
         )
     }
 
-    /// The request's body is larger than 256 KiB.
-    pub fn too_large() -> Self {
+    /// The request's body is larger than this path takes.
+    pub fn too_large(bytes_max: usize) -> Self {
         Self::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body is too large",
-            "expected a body of at most 262144 bytes".to_owned(),
+            format!("expected a body of at most {bytes_max} bytes"),
         )
+    }
+
+    /// The request's body is not what this path takes.
+    pub fn body(expected: &str) -> Self {
+        let detail = format!("expected {expected}");
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "the body is not as described",
+            detail,
+        )
+    }
+
+    /// A call that changes something came without what such a call must bring.
+    pub fn forbidden(detail: String) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not from an operator", detail)
+    }
+
+    /// It was understood, and cannot be done.
+    pub fn refused(detail: String) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "cannot be done", detail)
     }
 
     /// The `Host` header does not name this machine.

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::app::App;
 use crate::problem::Problem;
 use crate::{api, assets, guard, pages};
 
 /// Paths that programs may call, as they stand in `/openapi.json` (a test compares both).
-pub const API_ROUTES: [&str; 15] = [
+pub const API_ROUTES: [&str; 17] = [
     "/api/v1/sites",
     "/api/v1/sites/{site}",
     "/api/v1/sites/{site}/facilities/{facility}",
@@ -21,12 +21,21 @@ pub const API_ROUTES: [&str; 15] = [
     "/api/v1/alerts/{id}/why",
     "/api/v1/devices",
     "/api/v1/devices/unknown",
+    "/api/v1/edges",
+    "/api/v1/edges/{edge}/configs",
     "/api/v1/accounting",
     "/api/v1/events",
     "/healthz",
     "/readyz",
     "/metrics",
     "/openapi.json",
+];
+
+/// Paths at which something is changed, by POST with [`crate::OPERATOR_HEADER`].
+pub const API_COMMANDS: [&str; 3] = [
+    "/api/v1/edges/{edge}/enroll",
+    "/api/v1/edges/{edge}/config",
+    "/api/v1/edges/{edge}/back",
 ];
 
 /// Everything that is answered.
@@ -40,6 +49,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/alerts/{id}", get(pages::alert))
         .route("/devices", get(pages::devices))
         .route("/devices/unknown", get(pages::unknown))
+        .route("/edges", get(pages::edges))
         .route("/accounting", get(pages::accounting))
         .route("/help", get(pages::help))
         .route("/assets/{file}", get(assets::asset))
@@ -68,6 +78,11 @@ fn api_routes() -> Router<Arc<App>> {
         .route("/api/v1/alerts/{id}/why", get(api::alerts::why))
         .route("/api/v1/devices", get(api::devices::devices))
         .route("/api/v1/devices/unknown", get(api::devices::unknown))
+        .route("/api/v1/edges", get(api::edges::edges))
+        .route("/api/v1/edges/{edge}/configs", get(api::edges::configs))
+        .route("/api/v1/edges/{edge}/enroll", post(api::edges::enroll))
+        .route("/api/v1/edges/{edge}/config", post(api::edges::push))
+        .route("/api/v1/edges/{edge}/back", post(api::edges::back))
         .route("/api/v1/accounting", get(api::devices::accounting))
         .route("/api/v1/events", get(api::events::events))
         .route("/healthz", get(api::health::healthz))

@@ -64,6 +64,7 @@ impl Console {
             templates: Templates::load()?,
             zone: Zone::named(&config.zone)?,
             metrics: config.metrics,
+            fleet: config.fleet,
             event_slots: Arc::new(Semaphore::new(config.limits.event_streams)),
             limits: config.limits,
             shutdown,

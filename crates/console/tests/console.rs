@@ -8,6 +8,8 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../examples/fake/edges.rs"]
+mod edges;
 #[path = "../examples/fake/past.rs"]
 mod past;
 #[path = "../examples/fake/world.rs"]
@@ -17,6 +19,8 @@ mod world;
 mod api;
 #[path = "console/desk.rs"]
 mod desk;
+#[path = "console/edges.rs"]
+mod edge_calls;
 #[path = "console/events.rs"]
 mod events;
 #[path = "console/pages.rs"]

@@ -1,10 +1,12 @@
-//! `huitian-edge doctor`: looks for what commonly goes wrong in a gatehouse.
+//! `huitian-edge doctor`: looks for what commonly goes wrong in a gatehouse. The doctor of the hub
+//! looks with the same pieces.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use huitian_modbus::settings::Endpoint;
+use huitian_model::UtcMs;
 use huitian_mqtt::Session;
 use huitian_settings::ConfigFault;
 use tokio::net::TcpStream;
@@ -23,14 +25,25 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FREE_MIN: u64 = 64 * 1024 * 1024;
 
 /// What was found.
-#[derive(Default)]
-struct Findings {
+#[derive(Debug, Default)]
+pub struct Findings {
     text: String,
     faults: usize,
 }
 
 impl Findings {
-    fn note(&mut self, what: &str, found: Result<String, String>) {
+    /// A line for each thing that was looked at.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// How many faults.
+    pub const fn faults(&self) -> usize {
+        self.faults
+    }
+
+    /// Adds what was found of something: right, or a fault.
+    pub fn note(&mut self, what: &str, found: Result<String, String>) {
         let (mark, text) = match found {
             Ok(text) => ("ok   ", text),
             Err(text) => {
@@ -79,17 +92,7 @@ async fn look(config: &EdgeConfig, findings: &mut Findings) {
             texts.join("; ")
         }),
     );
-    let now = clock::wall();
-    findings.note(
-        "clock",
-        if now >= SET_FROM {
-            Ok(now.to_string())
-        } else {
-            Err(format!(
-                "{now}: not set; readings are corrected once it is (try timedatectl)"
-            ))
-        },
-    );
+    findings.note("clock", clock(clock::wall()));
     findings.note("data folder", data(&config.data));
     for line in &config.plant.lines {
         for end in std::iter::once(&line.endpoint).chain(&line.backup) {
@@ -117,8 +120,24 @@ async fn look(config: &EdgeConfig, findings: &mut Findings) {
     }
 }
 
-/// Whether the data folder can be written.
-fn data(dir: &Path) -> Result<String, String> {
+/// Whether a clock that shows `now` is set.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn clock(now: UtcMs) -> Result<String, String> {
+    if now >= SET_FROM {
+        return Ok(now.to_string());
+    }
+    Err(format!(
+        "{now}: not set; readings are corrected once it is (try timedatectl)"
+    ))
+}
+
+/// Whether the data folder can be written, and has room.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn data(dir: &Path) -> Result<String, String> {
     let fault = |error: std::io::Error| format!("{}: {error}", dir.display());
     std::fs::create_dir_all(dir).map_err(fault)?;
     let probe = dir.join("doctor");
@@ -128,7 +147,10 @@ fn data(dir: &Path) -> Result<String, String> {
     let bytes = free.f_bavail.saturating_mul(free.f_frsize);
     let text = format!("{}, {} MB free", dir.display(), bytes / 1_000_000);
     if bytes < FREE_MIN {
-        Err(format!("{text}: too little for a queue"))
+        Err(format!(
+            "{text}: too little, expected {} MB or more",
+            FREE_MIN / 1_000_000
+        ))
     } else {
         Ok(text)
     }
@@ -166,7 +188,10 @@ async fn endpoint(end: &Endpoint) -> Result<String, String> {
 }
 
 /// Whether a broker lets us in, through TLS where it is set, and gives us our subscriptions.
-async fn broker(mut config: huitian_mqtt::SessionConfig) -> Result<(), String> {
+///
+/// # Errors
+/// A sentence for the operator.
+pub async fn broker(mut config: huitian_mqtt::SessionConfig) -> Result<(), String> {
     // A running edge keeps its session: the doctor comes under a name beside it.
     config.client_id.push_str("-doctor");
     config.clean_start = true;

@@ -19,7 +19,7 @@ pub mod buses;
 mod cli;
 pub mod clock;
 mod deadband;
-mod doctor;
+pub mod doctor;
 mod hear;
 pub mod keeper;
 mod link;

@@ -68,9 +68,20 @@ pub enum LogFormat {
 pub enum Command {
     /// Run the hub (the default).
     Run,
+    /// Check settings, profiles and inventory: the same as `config check`.
+    Check,
     /// Look at settings.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look for what commonly goes wrong: ports, data folder, clock, settings, brokers, InfluxDB.
+    Doctor,
+    /// Ask the running hub about edges, and tell it what they shall do.
+    #[command(subcommand)]
+    Edge(EdgeCommand),
+    /// List the devices of the inventory and when each was last heard.
+    Devices(DevicesArgs),
+    /// Print readings as they become durable, one JSON object a line, until interrupted.
+    Tap(TapArgs),
     /// Check, import and export the inventory's CSV files.
     #[command(subcommand)]
     Inventory(InventoryCommand),
@@ -89,6 +100,67 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Check settings, profiles and inventory; exit code 78 where something is wrong.
     Check,
+}
+
+/// What to do with edges.
+#[derive(Subcommand, Debug)]
+pub enum EdgeCommand {
+    /// List all edges.
+    List,
+    /// Show one edge: heartbeat, buses, versions of its configuration.
+    Show {
+        /// Edge id.
+        edge: String,
+    },
+    /// Get a token with which an edge enrols once.
+    Enroll {
+        /// Edge id.
+        edge: String,
+        /// How long the token serves, 1m to 7d.
+        #[arg(long = "for", value_name = "SPAN", default_value = "24h")]
+        serves: String,
+    },
+    /// Send a configuration and wait for what becomes of it: edge.toml, inventory/*.csv,
+    /// profiles/*.toml and registers/*.toml of a folder.
+    Push {
+        /// Edge id.
+        edge: String,
+        /// The folder.
+        dir: PathBuf,
+        /// Only let the edge check it.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Go back to the files of an earlier version, as a new version.
+    Back {
+        /// Edge id.
+        edge: String,
+        /// To which version [default: the one applied before the last].
+        #[arg(long, value_name = "N")]
+        to: Option<u64>,
+    },
+}
+
+/// `huitian devices`
+#[derive(Args, Debug)]
+pub struct DevicesArgs {
+    /// Only those that never spoke.
+    #[arg(long)]
+    pub never: bool,
+    /// Only those of this site.
+    #[arg(long)]
+    pub site: Option<String>,
+}
+
+/// `huitian tap`
+#[derive(Args, Debug)]
+pub struct TapArgs {
+    /// Only devices of this site.
+    #[arg(long)]
+    pub site: Option<String>,
+    /// Only this device.
+    #[arg(long)]
+    pub device: Option<String>,
 }
 
 /// What to do with the inventory.

@@ -9,6 +9,7 @@
 
 mod appender;
 mod control;
+mod desk;
 mod doors;
 mod downlink;
 mod drive;

@@ -9,12 +9,17 @@ mod cli;
 mod clock;
 mod config;
 mod demo;
+mod devices_command;
+mod doctor;
+mod edge_command;
 mod history;
 mod hub;
+mod hub_client;
 mod inventory_command;
 mod metrics;
 mod repair_command;
 mod replay;
+mod tap;
 
 use std::process::ExitCode;
 
@@ -95,7 +100,11 @@ fn dispatch(cli: &Cli, clock: fn(u32) -> Clock) -> Result<(), Failure> {
     let flags = &cli.flags;
     match &cli.command {
         None | Some(Command::Run) => run(flags, clock),
-        Some(Command::Config(ConfigCommand::Check)) => check(flags),
+        Some(Command::Check | Command::Config(ConfigCommand::Check)) => check(flags),
+        Some(Command::Doctor) => doctor::run(load(flags), flags.config.as_deref()),
+        Some(Command::Edge(command)) => edge_command::run(command, &load(flags)?),
+        Some(Command::Devices(args)) => devices_command::run(args, &load(flags)?),
+        Some(Command::Tap(args)) => tap::run(args, &load(flags)?),
         Some(Command::Inventory(command)) => {
             inventory_command::run(command, &load(flags)?).map_err(Failure::Config)
         }

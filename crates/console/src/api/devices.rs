@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{iso, json};
 use crate::app::App;
-use crate::pages::accounting::{BY, span, sums};
+use crate::pages::accounting::{BY, given_up, span, sums};
 use crate::pages::devices::payload_text;
 use crate::params::Params;
 use crate::problem::Problem;
@@ -48,19 +48,31 @@ struct ChannelJson {
     asset: Option<String>,
 }
 
+/// Which devices can be asked for.
+const STATES: [&str; 4] = ["all", "speaking", "silent", "never"];
+
+fn state(row: Option<&DeviceRow>) -> &'static str {
+    match crate::pages::devices::state(row) {
+        "never-heard" => "never",
+        state => state,
+    }
+}
+
 /// `GET /api/v1/devices`
 pub(crate) async fn devices(
     State(app): State<Arc<App>>,
     params: Params,
 ) -> Result<Response, Problem> {
-    params.only(&["site"])?;
+    params.only(&["site", "state"])?;
     let site = params.site()?;
+    let wanted = params.one_of("state", &STATES, "all")?;
     let rows = app.board.devices();
     let view = app.board.view();
     let all = view.inventory.devices.values();
     json(&DevicesJson {
         devices: all
             .filter(|it| site.as_ref().is_none_or(|site| it.site == *site))
+            .filter(|it| wanted == "all" || state(rows.get(&it.id)) == wanted)
             .map(|it| device_json(it, rows.get(&it.id)))
             .collect(),
     })
@@ -135,6 +147,8 @@ struct AccountingJson {
     /// Readings in the log that are not applied yet, now.
     in_flight: u64,
     rows: Vec<AccountJson>,
+    /// Readings that edges numbered and gave up: they are in no row, for they never came.
+    given_up: Vec<GivenUpJson>,
     /// Messages that never became readings.
     intake: Vec<IntakeJson>,
 }
@@ -179,6 +193,16 @@ impl From<&Counts> for CountsJson {
 }
 
 #[derive(Serialize)]
+struct GivenUpJson {
+    edge: String,
+    reason: &'static str,
+    /// Readings.
+    count: u64,
+    /// When the edge gave the last of them up, by its clock.
+    last_at: String,
+}
+
+#[derive(Serialize)]
 struct IntakeJson {
     at: String,
     source: String,
@@ -198,6 +222,7 @@ pub(crate) async fn accounting(
     let (accounts, intake) = app
         .ask(move |source| Ok((source.accounts(span)?, source.intake(span)?)))
         .await?;
+    let lost = app.fleet.losses(span).await?;
     let sums = sums(&accounts, by);
     let mut total = Counts::default();
     for counts in sums.values() {
@@ -214,6 +239,15 @@ pub(crate) async fn accounting(
             .map(|(key, counts)| AccountJson {
                 key,
                 counts: CountsJson::from(&counts),
+            })
+            .collect(),
+        given_up: given_up(&lost)
+            .into_iter()
+            .map(|((edge, reason), (count, last))| GivenUpJson {
+                edge: edge.to_string(),
+                reason,
+                count,
+                last_at: last.to_string(),
             })
             .collect(),
         intake: intake

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
-use huitian_model::{AccountRow, Counts, Reason, UtcMs};
+use huitian_model::{AccountRow, Counts, EdgeId, Lost, Reason, UtcMs};
 use huitian_report::{Intake, Span};
 use serde::Serialize;
 
@@ -39,7 +39,17 @@ struct Body {
     rows_in_all: usize,
     intake: Vec<IntakeView>,
     intake_messages: String,
+    given_up: Vec<GivenUpView>,
+    given_up_readings: String,
     json_href: String,
+}
+
+#[derive(Serialize)]
+struct GivenUpView {
+    edge: String,
+    reason: &'static str,
+    count: String,
+    last: When,
 }
 
 #[derive(Serialize)]
@@ -84,6 +94,19 @@ pub(crate) fn sums(rows: &[AccountRow], by: &str) -> BTreeMap<String, Counts> {
     sums
 }
 
+/// Losses summed by edge and reason: how many readings, and when the last of them.
+pub(crate) fn given_up(lost: &[Lost]) -> BTreeMap<(EdgeId, &'static str), (u64, UtcMs)> {
+    let mut sums = BTreeMap::new();
+    for one in lost {
+        let (count, last) = sums
+            .entry((one.edge.clone(), one.reason.name()))
+            .or_insert((0_u64, one.at));
+        *count = count.saturating_add(one.count);
+        *last = (*last).max(one.at);
+    }
+    sums
+}
+
 /// The span asked for.
 pub(crate) fn span(ask: &crate::params::Params, now: Option<UtcMs>) -> Result<Span, Problem> {
     // The last day is open: accounts are kept by whole days, so the end is the day's end.
@@ -99,6 +122,7 @@ pub(crate) async fn accounting(State(app): State<Arc<App>>, ask: Ask) -> Result<
     let (accounts, intake) = app
         .ask(move |source| Ok((source.accounts(span)?, source.intake(span)?)))
         .await?;
+    let lost = app.fleet.losses(span).await?;
     let show = app.show(ask.lang, &view);
     let sums = sums(&accounts, by);
     let mut total = Counts::default();
@@ -133,6 +157,17 @@ pub(crate) async fn accounting(State(app): State<Arc<App>>, ask: Ask) -> Result<
             .map(|(key, counts)| row(name(key), counts))
             .collect(),
         rows_in_all,
+        given_up_readings: grouped(lost.iter().map(|it| it.count).sum()),
+        given_up: given_up(&lost)
+            .into_iter()
+            .take(ROWS_SHOWN)
+            .map(|((edge, reason), (count, last))| GivenUpView {
+                edge: edge.to_string(),
+                reason,
+                count: grouped(count),
+                last: show.when(last),
+            })
+            .collect(),
         intake_messages: grouped(intake.iter().map(|it| it.count).sum()),
         intake: intake_rows(&show, intake),
         json_href: format!(

@@ -53,7 +53,8 @@ struct DeviceView {
     skew: Option<String>,
 }
 
-fn state(row: Option<&DeviceRow>) -> &'static str {
+/// Whether it speaks.
+pub(crate) fn state(row: Option<&DeviceRow>) -> &'static str {
     match row {
         Some(row) if row.heard_at.is_some() && !row.idle => "speaking",
         Some(row) if row.heard_at.is_some() => "silent",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use huitian_console::API_ROUTES;
+use huitian_console::{API_COMMANDS, API_ROUTES};
 use huitian_model::{
     AccountRow, AlertRow, DeviceRow, Emptied, FacilityId, Finding, OverflowEpisode, SiteId,
     WindowRow,
@@ -49,7 +49,13 @@ async fn the_description_names_every_route_and_no_other() {
         .keys()
         .map(String::as_str)
         .collect();
-    assert_eq!(described, API_ROUTES.into_iter().collect());
+    assert_eq!(
+        described,
+        API_ROUTES.into_iter().chain(API_COMMANDS).collect()
+    );
+    for path in API_COMMANDS {
+        assert!(document["paths"][path]["post"].is_object(), "{path}");
+    }
     let alert = desk.world.alerts(NOW).first().map(|it| it.id.text());
     let desk = if alert.is_some() { desk } else { Desk::new(40) };
     let id = desk.world.alerts(NOW)[0].id.text();
@@ -57,6 +63,7 @@ async fn the_description_names_every_route_and_no_other() {
         let path = route
             .replace("{site}", "site-000")
             .replace("{facility}", "p1")
+            .replace("{edge}", "gate-north")
             .replace("{id}", &id);
         let path = match route {
             "/api/v1/history" => format!("{path}?site=site-000&facility=p1"),
@@ -82,6 +89,8 @@ async fn every_field_of_an_answer_is_described() {
         "/api/v1/devices".to_owned(),
         "/api/v1/devices/unknown".to_owned(),
         "/api/v1/accounting".to_owned(),
+        "/api/v1/edges".to_owned(),
+        "/api/v1/edges/gate-north/configs".to_owned(),
     ] {
         let mut fields = BTreeSet::new();
         names(&desk.get(&path).await.json(), &mut fields);

@@ -13,6 +13,7 @@ use huitian_model::UtcMs;
 use huitian_report::Source;
 use tower::ServiceExt;
 
+use crate::edges::{Edges, Told};
 use crate::past::Past;
 use crate::world::World;
 
@@ -38,6 +39,7 @@ impl Answer {
 pub struct Desk {
     pub board: Board,
     pub world: World,
+    edges: Edges,
     router: Router,
     /// Event streams end with it.
     _console: Console,
@@ -48,6 +50,7 @@ pub fn config() -> ConsoleConfig {
         http: SocketAddr::from(([127, 0, 0, 1], 0)),
         zone: "Asia/Shanghai".to_owned(),
         metrics: Arc::new(|| "# EOF\n".to_owned()),
+        fleet: Arc::new(Edges::new(NOW)),
         limits: Limits {
             header_timeout: Duration::from_millis(200),
             drain: Duration::from_millis(500),
@@ -76,11 +79,26 @@ impl Desk {
     }
 
     pub fn with(world: World, source: Arc<dyn Source>) -> Self {
+        Self::over(world, source, Edges::new(NOW))
+    }
+
+    pub fn with_edges(sites: u64, edges: Edges) -> Self {
+        let world = World::new(sites);
+        let source = Arc::new(Past::new(world.clone(), NOW));
+        Self::over(world, source, edges)
+    }
+
+    fn over(world: World, source: Arc<dyn Source>, edges: Edges) -> Self {
         let board = board(&world);
-        let console = Console::bind(config(), source, board.clone()).unwrap();
+        let config = ConsoleConfig {
+            fleet: Arc::new(edges.clone()),
+            ..config()
+        };
+        let console = Console::bind(config, source, board.clone()).unwrap();
         Self {
             board,
             world,
+            edges,
             router: console.router(),
             _console: console,
         }
@@ -90,12 +108,31 @@ impl Desk {
         self.ask("GET", path, &[]).await
     }
 
+    /// What operators told edges.
+    pub fn told(&self) -> Vec<Told> {
+        self.edges.told.lock().unwrap().clone()
+    }
+
     pub async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send((method, path), headers, Body::empty()).await
+    }
+
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(("POST", path), headers, Body::from(body.to_owned()))
+            .await
+    }
+
+    async fn send(
+        &self,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(Body::empty()).unwrap();
+        let request = request.body(body).unwrap();
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
@@ -126,6 +163,7 @@ impl Desk {
             "/alerts",
             "/devices",
             "/devices/unknown",
+            "/edges",
             "/accounting",
             "/accounting?by=device",
             "/help",

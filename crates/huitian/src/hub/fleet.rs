@@ -75,8 +75,8 @@ pub enum FleetEvent {
 
 /// What operators ask, each with the answer's way back.
 pub enum FleetAsk {
-    /// All edges.
-    List(oneshot::Sender<Result<Vec<EdgeRow>, String>>),
+    /// All edges, each with how its configuration stands.
+    List(oneshot::Sender<Result<Vec<(EdgeRow, Standing)>, String>>),
     /// All configurations of an edge, the newest first.
     Configs(EdgeId, oneshot::Sender<Result<Vec<EdgeConfigRow>, String>>),
     /// A token for a new edge, or for one whose machine was replaced; it serves for so long, ms.
@@ -103,6 +103,29 @@ pub enum FleetAsk {
     },
 }
 
+/// How the configuration of an edge stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Standing {
+    /// The version that it should have; 0 is that of its own files.
+    pub wanted: u64,
+    /// The newest that is more than a check, without its files.
+    pub newest: Option<EdgeConfigRow>,
+}
+
+impl Standing {
+    fn of(configs: Vec<EdgeConfigRow>) -> Self {
+        let wanted = in_force(&configs).map_or(0, |config| config.version);
+        let newest = configs.into_iter().find(|row| !row.dry_run);
+        Self {
+            wanted,
+            newest: newest.map(|row| EdgeConfigRow {
+                files: Vec::new(),
+                ..row
+            }),
+        }
+    }
+}
+
 /// What happens next.
 enum Next {
     Event(FleetEvent, Way),
@@ -119,6 +142,8 @@ pub struct Fleet {
     /// Who may log in to our own listener; none where it is open.
     doors: Option<Doors>,
     edges: BTreeMap<EdgeId, EdgeRow>,
+    /// Kept beside, for a list would read every file of every version.
+    standings: BTreeMap<EdgeId, Standing>,
     paths: BTreeMap<EdgeId, Way>,
 }
 
@@ -134,6 +159,11 @@ impl Fleet {
         doors: Option<Doors>,
     ) -> Result<Self, StoreError> {
         let rows = store.edges()?;
+        let mut standings = BTreeMap::new();
+        for row in &rows {
+            let configs = store.edge_configs(&row.edge)?;
+            standings.insert(row.edge.clone(), Standing::of(configs));
+        }
         let edges = rows
             .into_iter()
             .map(|row| (row.edge.clone(), row))
@@ -145,6 +175,7 @@ impl Fleet {
             asks,
             doors,
             edges,
+            standings,
             paths: BTreeMap::new(),
         })
     }
@@ -301,9 +332,10 @@ impl Fleet {
     }
 
     /// The appender greets edges with the version that they should have.
-    async fn tell_wanted(&self, edge: &EdgeId) -> Result<(), StoreError> {
-        let configs = self.store.edge_configs(edge)?;
-        let version = in_force(&configs).map_or(0, |config| config.version);
+    async fn tell_wanted(&mut self, edge: &EdgeId) -> Result<(), StoreError> {
+        let standing = Standing::of(self.store.edge_configs(edge)?);
+        let version = standing.wanted;
+        self.standings.insert(edge.clone(), standing);
         // The appender is gone only where the hub stops.
         let _stopping = self.asks.send(Ask::Wanted(edge.clone(), version)).await;
         Ok(())
@@ -347,8 +379,11 @@ impl Fleet {
         // An asker that has gone needs no answer.
         match ask {
             FleetAsk::List(answer) => {
-                let rows = self.edges.values().cloned().collect();
-                let _gone = answer.send(Ok(rows));
+                let listed = self.edges.values().map(|row| {
+                    let standing = self.standings.get(&row.edge);
+                    (row.clone(), standing.cloned().unwrap_or_default())
+                });
+                let _gone = answer.send(Ok(listed.collect()));
             }
             FleetAsk::Configs(edge, answer) => {
                 let configs = self.store.edge_configs(&edge);

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::appender::{Appender, Ask, holders};
+use super::desk::Desk;
 use super::downlink::Downlinks;
 use super::drive::{Drive, GROUPS_MAX, WISHES_MAX, drive};
 use super::driver::{Driver, Placed};
@@ -256,6 +257,7 @@ impl Hub {
                 http: self.config.http,
                 zone: DISTRICT_ZONE.to_owned(),
                 metrics: Arc::new(move || text.text()),
+                fleet: Arc::new(Desk::new(self.operators.subscribe(), self.store.clone())),
                 limits: Limits::default(),
             },
             Arc::new(self.store.clone()),
