@@ -166,7 +166,7 @@ mod tests {
             sequence: None,
             sample: Sample::Good(Measurement::Distance(500)),
         };
-        let mut reports = |deadband: &mut Deadband| deadband.reports(&channel(), &reading, MINUTE);
+        let reports = |deadband: &mut Deadband| deadband.reports(&channel(), &reading, MINUTE);
         assert!(reports(&mut deadband));
         assert!(!reports(&mut deadband), "the same value in the same group");
         deadband.not_stored();

@@ -304,3 +304,6 @@ pub fn bands(raw: Vec<DeadbandRaw>) -> Result<BTreeMap<Quantity, Band>, ConfigFa
     }
     Ok(bands)
 }
+
+#[cfg(test)]
+mod tests;

@@ -28,6 +28,8 @@ pub struct Metrics {
     pub messages: Counter,
     /// Readings that are on disk.
     pub readings: Counter,
+    /// Of these, kept by an edge through an outage and delivered behind what was live.
+    pub backlog: Counter,
     /// Messages refused since the demo's time is not ours.
     pub outsiders: Counter,
     /// Readings that the engines were given.
@@ -60,6 +62,12 @@ impl Metrics {
             "readings_durable",
             "Readings that are on disk",
             readings.clone(),
+        );
+        let backlog = Counter::default();
+        registry.register(
+            "readings_backlog",
+            "Readings that an edge kept through an outage",
+            backlog.clone(),
         );
         registry.register(
             "readings_applied",
@@ -103,6 +111,7 @@ impl Metrics {
             registry,
             messages,
             readings,
+            backlog,
             outsiders,
             applied,
             answers_dropped,

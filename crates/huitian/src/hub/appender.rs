@@ -298,9 +298,12 @@ impl Appender {
             .iter()
             .map(|(_, record)| readings_of(record))
             .sum();
+        let records = group.records.iter().map(|(_, record)| record);
+        let backlog: u64 = records.filter(|one| is_backlog(one)).map(readings_of).sum();
         let stored = self.store_parts(&mut group).await;
         match stored {
             Ok(positions) => {
+                self.metrics.backlog.inc_by(backlog);
                 self.metrics.readings.inc_by(count);
                 answer(group.senders, Verdict::Durable);
                 for answer in self.uplinks.stored(self.clock.now()) {
@@ -373,6 +376,11 @@ pub fn readings_of(record: &Record) -> u64 {
         Record::Frame(frame) => u64::try_from(frame.readings.len()).unwrap_or_default(),
         Record::Tick(_) | Record::Inventory { .. } | Record::Settings { .. } | Record::Lost(_) => 0,
     }
+}
+
+/// Whether an edge kept these readings through an outage.
+fn is_backlog(record: &Record) -> bool {
+    matches!(record, Record::Frame(frame) if frame.origin == Origin::Backlog)
 }
 
 fn answer(senders: Vec<oneshot::Sender<Verdict>>, verdict: Verdict) {
