@@ -43,6 +43,7 @@ pub use deadband::{Band, Deadband};
 pub use hear::{Heard, Intake, Message, Note, NoteReason, Polled, Stranger};
 pub use huitian_modbus::settings as modbus;
 pub use number::{Numbered, Numbering};
+pub use random::random;
 pub use sources::{
     BrokerRaw, Defaults, ListenConfig, MqttConfig, MqttRaw, SourceError, Sources, Way,
 };

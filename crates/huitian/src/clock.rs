@@ -1,10 +1,11 @@
-//! The one place that reads the clock.
+//! What time it is for this process: the wall clock, or demo time.
 //!
 //! A demo that runs faster than real time has a demo clock: demo time stands at `from` when the
 //! clock starts and runs `speed` times as fast as the wall.
 
 use std::time::Instant;
 
+use huitian_edge::clock::wall as wall_now;
 use huitian_model::UtcMs;
 
 /// What time it is for this process.
@@ -72,18 +73,4 @@ impl Clock {
             }
         }
     }
-}
-
-/// Milliseconds since 1970 by the machine's clock.
-fn wall_now() -> UtcMs {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that reads the clock"
-    )]
-    let now = std::time::SystemTime::now();
-    // A machine whose clock stands before 1970 is at 1970: ticks only ever move forward.
-    let since = now
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    UtcMs(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

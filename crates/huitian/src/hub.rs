@@ -17,7 +17,6 @@ mod driver;
 mod fleet;
 mod influx;
 mod plan;
-mod random;
 mod reload;
 mod repair;
 mod run;

@@ -47,10 +47,27 @@ pub struct Metrics {
     sink_dead: Family<SinkLabel, Counter<u64, AtomicU64>>,
 }
 
+/// Counts that concern edges: their backlog, and answers without room.
+fn of_edges(registry: &mut Registry) -> (Counter, Counter) {
+    let (backlog, dropped) = (Counter::default(), Counter::default());
+    registry.register(
+        "readings_backlog",
+        "Readings that an edge kept through an outage",
+        backlog.clone(),
+    );
+    registry.register(
+        "edge_answers_dropped",
+        "Answers to edges, and news of them, that found no room",
+        dropped.clone(),
+    );
+    (backlog, dropped)
+}
+
 impl Metrics {
     /// All at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("huitian");
+        let (backlog, answers_dropped) = of_edges(&mut registry);
         let (messages, readings, outsiders) =
             (Counter::default(), Counter::default(), Counter::default());
         let (applied, commits) = (Counter::default(), Counter::default());
@@ -63,22 +80,10 @@ impl Metrics {
             "Readings that are on disk",
             readings.clone(),
         );
-        let backlog = Counter::default();
-        registry.register(
-            "readings_backlog",
-            "Readings that an edge kept through an outage",
-            backlog.clone(),
-        );
         registry.register(
             "readings_applied",
             "Readings given to the engines",
             applied.clone(),
-        );
-        let answers_dropped = Counter::default();
-        registry.register(
-            "edge_answers_dropped",
-            "Answers to edges, and news of them, that found no room",
-            answers_dropped.clone(),
         );
         registry.register("commits", "Commits stored", commits.clone());
         registry.register(

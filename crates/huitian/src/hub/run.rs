@@ -22,7 +22,6 @@ use super::driver::{Driver, Placed};
 use super::fleet::{Fleet, FleetAsk};
 use super::influx::InfluxSink;
 use super::plan::{News, Plan, PlanFaults};
-use super::random::random;
 use super::reload::Reloader;
 use super::repair::Repairs;
 use super::tell::Teller;
@@ -32,6 +31,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Overrides};
 use crate::demo::{Demo, DemoError, DemoRun, Ways};
 use crate::metrics::Metrics;
+use huitian_edge::random;
 
 mod inputs;
 

@@ -10,8 +10,8 @@ use huitian_store::{OutboxItem, Sqlite, StoreError};
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
-use super::random::random;
 use crate::clock::Clock;
+use huitian_edge::random;
 
 /// Messages taken from the outbox at once.
 const ITEMS_MAX: usize = 50;

@@ -1,8 +1,0 @@
-//! Random bits of the operating system, without a crate for them.
-
-use std::hash::{BuildHasher, Hasher, RandomState};
-
-/// A number that no other process or call has: an epoch of a queue, the jitter of a retry.
-pub fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
