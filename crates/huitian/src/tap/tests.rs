@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    ChannelName, ChannelRef, Device, EdgeId, Measurement, Origin, Reading, Sample, TimeSource,
-    UtcMs,
+    ChannelName, ChannelRef, Device, EdgeId, Measurement, Origin, Reading, Sample, Tick,
+    TimeSource, UtcMs,
 };
 
 use super::*;
@@ -75,6 +75,9 @@ async fn the_tap_shows_what_became_durable_since_and_each_reading_once() {
     let hub = Sqlite::open(StoreConfig::new(dir.path())).unwrap();
     let partitions: Vec<Partition> = Partition::all().collect();
     let (first, last) = (partitions[0], partitions[63]);
+    // More ticks than one look reads, and a reading behind them.
+    let tick = |n| (first, Record::Tick(Tick { now: UtcMs(n) }));
+    hub.append((0..1_500).map(tick).collect()).await.unwrap();
     hub.append(vec![(first, frame("bay-1", 0)), (last, frame("bay-2", 0))])
         .await
         .unwrap();
