@@ -37,7 +37,7 @@ pub fn run(command: &EdgeCommand, config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Other(format!("cannot start: {error}")))?;
-    let hub = HubClient::at(config.http)?;
+    let hub = HubClient::at(config.http);
     runtime.block_on(ask(command, &hub))
 }
 
