@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use huitian_edge::doctor::{Findings, broker, clock, data};
 use huitian_store::{Sqlite, StoreConfig};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::clock::Clock;
 use crate::config::{Config, ConfigFault};
 use crate::hub::Plan;
+use crate::hub_client::exchange;
 use crate::{Failure, say};
 
 /// How long a neighbour may take to answer.
@@ -117,19 +118,8 @@ fn store(dir: &Path) -> Result<String, String> {
 
 /// Whether a hub answers there.
 async fn is_hub(at: SocketAddr) -> bool {
-    let url = format!("http://{at}/openapi.json");
-    let Ok(client) = client() else { return false };
-    match client.get(url).send().await {
-        Ok(answer) => answer
-            .text()
-            .await
-            .is_ok_and(|it| it.contains("\"Huitian\"")),
-        Err(_nobody) => false,
-    }
-}
-
-fn client() -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder().timeout(PATIENCE).build()
+    let answer = exchange(&at.to_string(), "GET /openapi.json", "").await;
+    answer.is_ok_and(|(_, body)| String::from_utf8_lossy(&body).contains("\"Huitian\""))
 }
 
 /// Whether a port is free, or a hub's.
@@ -146,16 +136,35 @@ async fn port(at: SocketAddr, hub_runs: bool) -> Result<String, String> {
     }
 }
 
-/// Whether something answers there as InfluxDB does.
+/// Whether something answers there as InfluxDB does; behind TLS, whether it takes connections.
 async fn influxdb(url: &str) -> Result<String, String> {
-    let ping = format!("{}/ping", url.trim_end_matches('/'));
-    let client = client().map_err(|error| error.to_string())?;
-    let answer = client.get(ping).send().await;
-    let answer = answer.map_err(|error| format!("{url}: {error}"))?;
-    if answer.status().is_success() {
-        Ok(format!("{url} answers"))
+    let fault = |error: std::io::Error| format!("{url}: {error}");
+    let (is_open, rest) = match (url.strip_prefix("http://"), url.strip_prefix("https://")) {
+        (Some(rest), _) => (true, rest),
+        (None, Some(rest)) => (false, rest),
+        (None, None) => return Err(format!("expected http:// or https://, found {url}")),
+    };
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let port = if is_open { 80 } else { 443 };
+    let after_bracket = host.rsplit(']').next().unwrap_or(host);
+    let at = if after_bracket.contains(':') {
+        host.to_owned()
     } else {
-        Err(format!("{url}: answered {} to /ping", answer.status()))
+        format!("{host}:{port}")
+    };
+    if !is_open {
+        let connecting = tokio::time::timeout(PATIENCE, TcpStream::connect(&at)).await;
+        let connected = connecting.map_err(|_elapsed| format!("{url}: no answer in 5 s"))?;
+        return connected
+            .map(|_| format!("{at} takes connections"))
+            .map_err(fault);
+    }
+    let path = path.trim_end_matches('/');
+    let slash = if path.is_empty() { "" } else { "/" };
+    let call = format!("GET {slash}{path}/ping");
+    match exchange(&at, &call, "").await.map_err(fault)? {
+        (status, _) if (200..300).contains(&status) => Ok(format!("{url} answers")),
+        (status, _) => Err(format!("{url}: answered {status} to /ping")),
     }
 }
 

@@ -37,7 +37,7 @@ pub fn run(command: &EdgeCommand, config: &Config) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::Other(format!("cannot start: {error}")))?;
-    let hub = HubClient::at(config.http)?;
+    let hub = HubClient::at(config.http);
     runtime.block_on(ask(command, &hub))
 }
 
@@ -153,16 +153,14 @@ async fn show(hub: &HubClient, edge: &EdgeId) -> Result<(), Failure> {
     };
     let mut lines: Vec<Vec<String>> = Vec::new();
     for (name, value) in state.as_object().into_iter().flatten() {
-        match value {
-            Value::Object(fields) => {
-                let plain = fields
-                    .iter()
-                    .filter(|(_, value)| !value.is_array() && !value.is_object());
-                lines.extend(
-                    plain.map(|(field, _)| vec![format!("{name}.{field}"), text(value, field)]),
-                );
-            }
-            _ => lines.push(vec![name.clone(), text(state, name)]),
+        if let Value::Object(fields) = value {
+            let plain = fields
+                .iter()
+                .filter(|(_, it)| !it.is_array() && !it.is_object());
+            let rows = plain.map(|(field, _)| vec![format!("{name}.{field}"), text(value, field)]);
+            lines.extend(rows);
+        } else {
+            lines.push(vec![name.clone(), text(state, name)]);
         }
     }
     say(&table(&lines))?;

@@ -99,15 +99,24 @@ impl<B: Backend> Tail<B> {
             let reached = reached.map_or(Position(0), |head| head.reached);
             tail.next.insert(partition, Position(reached.0 + 1));
         }
-        while !tail.news().await?.is_empty() {}
+        // A look may find ticks alone, and more behind them.
+        while tail.look(&mut Vec::new()).await? {}
         Ok(tail)
     }
 
     /// What has become durable since the last look.
     async fn news(&mut self) -> Result<Vec<(Partition, Frame)>, StoreError> {
         let mut news = Vec::new();
+        self.look(&mut news).await?;
+        Ok(news)
+    }
+
+    /// Reads on in every partition, once, and says whether there was anything.
+    async fn look(&mut self, news: &mut Vec<(Partition, Frame)>) -> Result<bool, StoreError> {
+        let mut is_any = false;
         for (partition, next) in &mut self.next {
             let records = self.store.read(*partition, *next, RECORDS_MAX).await?;
+            is_any |= !records.is_empty();
             for (position, record) in records {
                 *next = Position(position.0 + 1);
                 if let Record::Frame(frame) = record {
@@ -115,7 +124,7 @@ impl<B: Backend> Tail<B> {
                 }
             }
         }
-        Ok(news)
+        Ok(is_any)
     }
 }
 

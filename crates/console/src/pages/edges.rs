@@ -92,13 +92,20 @@ pub(crate) fn config_state(edge: &EdgeState) -> &'static str {
     let Some(newest) = &edge.newest else {
         return "own";
     };
-    let applied = edge.heartbeat.as_ref().map(|it| it.config_version);
-    match newest.outcome.as_ref().map(|(_, outcome)| outcome) {
-        Some(ConfigOutcome::Refused(_)) => "refused",
-        Some(ConfigOutcome::RolledBack(_)) => "rolled_back",
-        Some(ConfigOutcome::Applied) if applied.is_none_or(|it| it == edge.wanted) => "applied",
-        Some(ConfigOutcome::Accepted) => "on_trial",
-        Some(ConfigOutcome::Applied) | None => "waiting",
+    let Some((at, outcome)) = &newest.outcome else {
+        return "waiting";
+    };
+    match outcome {
+        ConfigOutcome::Refused(_) => "refused",
+        ConfigOutcome::RolledBack(_) => "rolled_back",
+        ConfigOutcome::Accepted => "on_trial",
+        ConfigOutcome::Applied => {
+            // A heartbeat from before the outcome still names the version before.
+            let beat = edge.heartbeat.as_ref();
+            let beat = beat.filter(|_| edge.heard_at.is_some_and(|heard| heard > *at));
+            let has_another = beat.is_some_and(|it| it.config_version != edge.wanted);
+            if has_another { "waiting" } else { "applied" }
+        }
     }
 }
 
@@ -201,5 +208,67 @@ fn size(bytes: u64) -> String {
             bytes / 1_000_000_000,
             bytes % 1_000_000_000 / 100_000_000
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::ConfigMark;
+
+    fn edge(outcome: Option<(i64, ConfigOutcome)>, heard: i64, runs: u64) -> EdgeState {
+        EdgeState {
+            edge: EdgeId::new("gate-3").unwrap(),
+            enrolled_at: None,
+            heard_at: Some(UtcMs(heard)),
+            heartbeat: Some(Heartbeat {
+                now: UtcMs(heard),
+                clock_set: true,
+                software: String::new(),
+                up_ms: 0,
+                config_version: runs,
+                queued: 0,
+                queue_bytes: 0,
+                oldest: None,
+                accepted: 0,
+                lost: 0,
+                memory_bytes: 0,
+                buses: Vec::new(),
+            }),
+            conflict: None,
+            wanted: 4,
+            newest: Some(ConfigMark {
+                version: 4,
+                made_at: UtcMs(0),
+                dry_run: false,
+                outcome: outcome.map(|(at, outcome)| (UtcMs(at), outcome)),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_heartbeat_from_before_does_not_deny_that_a_configuration_is_in_force() {
+        let applied = || Some((100, ConfigOutcome::Applied));
+        assert_eq!(config_state(&edge(applied(), 90, 3)), "applied");
+        assert_eq!(config_state(&edge(applied(), 130, 4)), "applied");
+        assert_eq!(config_state(&edge(applied(), 130, 3)), "waiting");
+        assert_eq!(config_state(&edge(None, 130, 4)), "waiting");
+        let tried = Some((100, ConfigOutcome::Accepted));
+        assert_eq!(config_state(&edge(tried, 130, 3)), "on_trial");
+    }
+
+    #[test]
+    fn an_edge_is_connected_for_three_heartbeats() {
+        let at = |age: i64| is_connected(Some(UtcMs(1_000_000 - age)), Some(UtcMs(1_000_000)));
+        assert!(at(0) && at(90_000));
+        assert!(!at(90_001));
+        assert!(!is_connected(None, Some(UtcMs(0))));
+        assert!(!is_connected(Some(UtcMs(0)), None));
+    }
+
+    #[test]
+    fn sizes_are_told_in_the_largest_unit() {
+        let said = [999, 1_000, 61_400_000, 2_460_000_000].map(size);
+        assert_eq!(said, ["999 B", "1 kB", "61 MB", "2.4 GB"]);
     }
 }

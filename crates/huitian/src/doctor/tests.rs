@@ -4,8 +4,6 @@ use super::{is_hub, port, store};
 
 #[tokio::test]
 async fn a_free_port_is_free_and_one_of_another_program_is_a_fault() {
-    // As the program does at its start; a second time changes nothing.
-    let _installed = rustls::crypto::ring::default_provider().install_default();
     let held = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = held.local_addr().unwrap();
     assert!(

@@ -4,6 +4,8 @@
 //! The appender hears edges and passes on what concerns the books; operators ask through
 //! [`FleetAsk`]. Nothing here stands between a reading and the disk.
 
+mod standing;
+
 use std::collections::BTreeMap;
 
 use huitian_broker::{PasswordHash, draw_token};
@@ -20,6 +22,8 @@ use super::doors::Doors;
 use super::downlink::Downlinks;
 use super::uplink::Answer;
 use crate::clock::Clock;
+
+pub use standing::Standing;
 
 /// Books are kept at most this often for heartbeats of one edge, ms: half their interval.
 const HEARTBEAT_KEPT_MS: i64 = 15_000;
@@ -101,29 +105,6 @@ pub enum FleetAsk {
         /// The way back.
         answer: oneshot::Sender<Result<u64, String>>,
     },
-}
-
-/// How the configuration of an edge stands.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Standing {
-    /// The version that it should have; 0 is that of its own files.
-    pub wanted: u64,
-    /// The newest that is more than a check, without its files.
-    pub newest: Option<EdgeConfigRow>,
-}
-
-impl Standing {
-    fn of(configs: Vec<EdgeConfigRow>) -> Self {
-        let wanted = in_force(&configs).map_or(0, |config| config.version);
-        let newest = configs.into_iter().find(|row| !row.dry_run);
-        Self {
-            wanted,
-            newest: newest.map(|row| EdgeConfigRow {
-                files: Vec::new(),
-                ..row
-            }),
-        }
-    }
 }
 
 /// What happens next.

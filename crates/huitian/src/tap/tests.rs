@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    ChannelName, ChannelRef, Device, EdgeId, Measurement, Origin, Reading, Sample, TimeSource,
-    UtcMs,
+    ChannelName, ChannelRef, Device, EdgeId, Measurement, Origin, Reading, Sample, Tick,
+    TimeSource, UtcMs,
 };
 
 use super::*;
@@ -75,13 +75,14 @@ async fn the_tap_shows_what_became_durable_since_and_each_reading_once() {
     let hub = Sqlite::open(StoreConfig::new(dir.path())).unwrap();
     let partitions: Vec<Partition> = Partition::all().collect();
     let (first, last) = (partitions[0], partitions[63]);
-    hub.append(vec![(first, frame("bay-1", 0)), (last, frame("bay-2", 0))])
-        .await
-        .unwrap();
+    // More ticks than one look reads, and a reading behind them.
+    let tick = |n| (first, Record::Tick(Tick { now: UtcMs(n) }));
+    hub.append((0..1_500).map(tick).collect()).await.unwrap();
+    hub.append(vec![(first, frame("bay-1", 0))]).await.unwrap();
     let beside = Sqlite::open_to_read(StoreConfig::new(dir.path())).unwrap();
     let mut tail = Tail::at_the_end(beside).await.unwrap();
     assert_eq!(tail.news().await.unwrap(), [], "what was there before");
-    hub.append(vec![(last, frame("bay-2", 1)), (first, frame("bay-1", 1))])
+    hub.append(vec![(last, frame("bay-2", 0)), (first, frame("bay-1", 1))])
         .await
         .unwrap();
     let news = tail.news().await.unwrap();
