@@ -42,6 +42,7 @@
 //! Memory: one summary per segment (some 100 bytes and 40 per lane in it), the ledger's rows, and
 //! buffers of 1.3 MiB while reading. Nothing is kept per entry.
 
+mod account;
 mod disk;
 mod drain;
 mod error;

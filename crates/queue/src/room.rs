@@ -4,20 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::disk::{Disk, DiskFile, write_all};
 use crate::error::QueueError;
-use crate::frame::{Batch, HEAD_BYTES, Head, Scan};
+use crate::frame::{Batch, HEAD_BYTES, Head};
 use crate::ledger::{LossReason, Missing};
 use crate::limits::{SEGMENTS_MAX, WhenFull};
 use crate::number::wide;
 use crate::queue::Queue;
 use crate::record::{self, Entry};
-use crate::segment::{Segment, file_name};
+use crate::segment::{self, OnEntry, Segment, file_name};
 use crate::state::State;
 
 /// Bytes that a thinned copy gathers before it writes.
 const COPY_BYTES: u64 = 256 * 1024;
-
-/// Called for an entry and its payload.
-type OnEntry<'a> = dyn FnMut(Entry, &[u8]) -> Result<(), QueueError> + 'a;
 
 /// What an entry's fate is while its segment is thinned.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -226,26 +223,7 @@ impl<D: Disk> Queue<D> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(QueueError::disk("open a segment")(error)),
         };
-        let mut scan = Scan::new(&file, segment.head.salt, segment.bytes);
-        let (mut at, mut seq) = (HEAD_BYTES, segment.head.first_seq);
-        while at < scan.size() {
-            let frame = scan
-                .frame(at, seq)
-                .map_err(QueueError::disk("read a segment"))?;
-            if let Some(frame) = frame {
-                (at, seq) = (frame.end, frame.seq.saturating_add(1));
-                let entry = Entry::decode(frame.payload).filter(|_| frame.kind == record::ENTRY);
-                if let Some((entry, payload)) = entry {
-                    on(entry, payload)?;
-                }
-                continue;
-            }
-            let next = scan.resync(at.saturating_add(1), seq);
-            at = next
-                .map_err(QueueError::disk("read a segment"))?
-                .unwrap_or(scan.size());
-        }
-        Ok(())
+        segment::each_entry(&file, segment, on)
     }
 
     /// Thins the least thinned segment of the oldest half; false where nothing can be thinned.
