@@ -5,7 +5,8 @@
 //! whatever rots, the new losses are what is absent above the mark less what was gone: nothing
 //! has to be known of the place where they were.
 //!
-//! A mark is set where it costs no reading: at `released`, or where the segment that `released`
+//! All that is gone above a mark is lost, so a release can be forgotten back to it. A mark only
+//! rises, to where it costs no reading: at `released`, or where the segment that `released`
 //! cuts begins, if that segment has gaps.
 
 use crate::disk::Disk;
@@ -80,7 +81,7 @@ fn read_from<D: Disk>(disk: &D, segment: &Segment, lane: u8, at: u64) -> Result<
     Ok(sum)
 }
 
-/// Sets each lane's mark where that costs no reading. Everything that is absent is known.
+/// Moves each lane's mark up to where that costs no reading. Everything that is absent is known.
 pub(crate) fn mark<'s>(state: &mut State, segments: impl Iterator<Item = &'s Segment>) {
     for lane in state.lanes.values_mut() {
         lane.stored = 0;
@@ -107,9 +108,9 @@ pub(crate) fn mark<'s>(state: &mut State, segments: impl Iterator<Item = &'s Seg
     }
     for (number, lane) in &mut state.lanes {
         let (mark, stored) = marks.get(number).copied().unwrap_or((lane.released, 0));
-        // A mark in the last epoch is of no use: a release cannot be forgotten back to it. The
-        // old one stays then, and `gone` has followed every change.
-        if mark >= lane.base {
+        // Below the old mark there may be numbers that are gone and not lost, since they were
+        // released before they rotted. It stays then, and `gone` has followed every loss.
+        if mark >= lane.mark {
             (lane.mark, lane.gone) = (mark, lane.absent(mark, stored));
         }
     }

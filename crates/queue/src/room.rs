@@ -9,7 +9,7 @@ use crate::ledger::{LossReason, Missing};
 use crate::limits::{SEGMENTS_MAX, WhenFull};
 use crate::number::wide;
 use crate::queue::Queue;
-use crate::record::{self, Entry};
+use crate::record::{self, Entry, Held};
 use crate::segment::{self, OnEntry, Segment, file_name};
 use crate::state::State;
 
@@ -303,8 +303,8 @@ impl<D: Disk> Queue<D> {
         let file = self.make_file(&copy.segment.name, &head)?;
         let mut seen: BTreeMap<u8, u64> = BTreeMap::new();
         self.each_entry(old.head.number, &mut |entry, payload| {
-            let end = old.held.get(&entry.lane).map_or(0, |held| held.end);
-            match fate(&self.state, &entry, end, &mut seen) {
+            let held = old.held.get(&entry.lane).copied().unwrap_or_default();
+            match fate(&self.state, &entry, held, &mut seen) {
                 Fate::Kept => copy.keep(&file, &entry, payload)?,
                 Fate::Released => copy.is_shorter = true,
                 Fate::Dropped => {
@@ -365,10 +365,13 @@ impl Copied {
 }
 
 /// Every second entry of a lane goes, but never its last, so that a segment's numbers end where
-/// they ended before. An entry that is released in part stays.
-fn fate(state: &State, entry: &Entry, end: u64, seen: &mut BTreeMap<u8, u64>) -> Fate {
-    let released = state.lane(entry.lane).released;
-    if entry.end() <= released && entry.end() < end {
+/// they ended before. An entry that is released in part stays, and so does one above a mark
+/// inside the segment: all that is gone above a mark is lost.
+fn fate(state: &State, entry: &Entry, held: Held, seen: &mut BTreeMap<u8, u64>) -> Fate {
+    let (at, end) = (state.lane(entry.lane), held.end);
+    let released = at.released;
+    let is_known = at.mark <= held.first || entry.end() <= at.mark;
+    if entry.end() <= released && entry.end() < end && is_known {
         return Fate::Released;
     }
     let index = seen.entry(entry.lane).or_default();
