@@ -171,7 +171,7 @@ impl<D: Disk> Queue<D> {
     }
 
     /// Counts again what a segment holds, after a frame in it turned out to be damaged.
-    fn recount(&mut self, number: u64) -> Result<(), QueueError> {
+    pub(crate) fn recount(&mut self, number: u64) -> Result<(), QueueError> {
         if self
             .active
             .as_ref()

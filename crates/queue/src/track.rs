@@ -56,14 +56,14 @@ impl Track {
     /// What the hub has is true even in a batch that was never whole.
     pub(crate) fn replay_torn(&mut self, items: Vec<Item>) {
         for item in items {
-            let pairs = match item {
+            let pairs: Vec<(u8, u64)> = match item {
                 Item::Release(pairs) => pairs,
                 Item::Marks(marks) => marks.iter().map(|one| (one.lane, one.released)).collect(),
-                Item::State(..)
-                | Item::Loss(_)
-                | Item::Entry(_)
-                | Item::Permit(_)
-                | Item::Trailer(_) => continue,
+                Item::State(state, _) => {
+                    let lanes = state.lanes.iter();
+                    lanes.map(|(lane, at)| (*lane, at.released)).collect()
+                }
+                Item::Loss(_) | Item::Entry(_) | Item::Permit(_) | Item::Trailer(_) => continue,
             };
             for (lane, released) in pairs {
                 self.release(lane, released);
