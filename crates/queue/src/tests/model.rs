@@ -156,7 +156,10 @@ proptest! {
     ) {
         course(policy, &actions);
     }
+}
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
     #[test]
     fn no_loss_is_forgotten_or_told_twice_however_often_the_disk_rots(
         policy in 0_usize..3,
