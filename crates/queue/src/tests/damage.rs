@@ -378,3 +378,24 @@ fn a_frame_that_rots_before_its_segment_is_thinned_or_dropped_is_in_the_ledger()
         }
     }
 }
+
+#[test]
+fn a_release_is_never_forgotten_below_what_rotted_after_it() {
+    let mut rig = Rig::new(SMALL);
+    rig.append(&[(1, 1, 40), (1, 4, 40), (1, 1, 40), (1, 1, 40)], false)
+        .unwrap();
+    rig.release(1, 5).unwrap();
+    assert_eq!(rig.queue().released(1), 2);
+    // The entry that the released number cuts, and later the one behind it.
+    for (n, lost) in [(1_u64, 3), (5, 4)] {
+        rig.queue.take().unwrap().close().unwrap();
+        let name = segments(&rig.disk).remove(0);
+        let mut content = rig.disk.content(&name).unwrap();
+        let entry = [&[1][..], &n.to_le_bytes()].concat();
+        let at = content.windows(9).position(|part| part == entry).unwrap();
+        content[at + 1] ^= 0x40;
+        rig.disk.put(&name, Some(content));
+        rig.reopen();
+        assert_eq!((rig.queue().lost(1), rig.queue().released(1)), (lost, 2));
+    }
+}
