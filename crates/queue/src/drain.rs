@@ -1,7 +1,9 @@
 //! Reading: what is not released yet, in the order in which it was appended.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
+use crate::account;
 use crate::disk::Disk;
 use crate::error::QueueError;
 use crate::frame::{HEAD_BYTES, Scan};
@@ -169,7 +171,7 @@ impl<D: Disk> Queue<D> {
     }
 
     /// Counts again what a segment holds, after a frame in it turned out to be damaged.
-    fn recount(&mut self, number: u64) -> Result<(), QueueError> {
+    pub(crate) fn recount(&mut self, number: u64) -> Result<(), QueueError> {
         if self
             .active
             .as_ref()
@@ -181,45 +183,69 @@ impl<D: Disk> Queue<D> {
             return Ok(());
         };
         let mut found = Segment::new(old.head, old.name.clone());
-        let mut ranges = std::collections::BTreeMap::new();
-        if let Ok(file) = self.disk.open(&old.name) {
-            let facts = segment::scan(&file, found, u64::MAX, &mut Track::default())
-                .map_err(QueueError::disk("read a segment"))?;
-            (found, ranges) = (facts.segment, facts.ranges);
+        let mut ranges = BTreeMap::new();
+        match self.disk.open(&old.name) {
+            Ok(file) => {
+                let facts = segment::scan(&file, found, u64::MAX, &mut Track::default())
+                    .map_err(QueueError::disk("read a segment"))?;
+                (found, ranges) = (facts.segment, facts.ranges);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(QueueError::disk("open a segment")(error)),
         }
         found.bytes = old.bytes;
+        if found.held == old.held {
+            return Ok(());
+        }
+        let mut lanes = self.state.lanes.clone();
         let mut rows = Vec::new();
         for (lane, held) in &old.held {
-            let readings = found.held.get(lane).map_or(0, |found| found.readings);
-            let missing = held.readings.saturating_sub(readings);
-            let released = self.state.lane(*lane).released;
-            let gaps = gaps(
-                *held,
-                ranges.get(lane).map_or(&[][..], Vec::as_slice),
-                released,
-            );
-            let hull = gaps.iter().fold((u64::MAX, 0_u64), |hull, gap| {
-                (hull.0.min(gap.start), hull.1.max(gap.end))
-            });
-            let sum = gaps
-                .iter()
-                .fold(0_u64, |sum, gap| sum.saturating_add(gap.end - gap.start));
-            let (lane, count) = (*lane, missing.min(sum));
+            let Some(at) = lanes.get_mut(lane) else {
+                continue;
+            };
+            let others = self.segments.iter().filter(|(other, _)| **other != number);
+            let all = || others.clone().map(|(_, one)| one).chain([&found]);
+            let mut stored_from = |at| account::stored_from(&self.disk, all(), *lane, at);
+            let count = account::new_losses(at, &mut stored_from)?;
+            let found = ranges.get(lane).map_or(&[][..], Vec::as_slice);
+            let gaps = gaps(*held, found, at.released);
+            let first = gaps.first().map_or(at.released, |gap| gap.start);
+            let end = gaps.last().map_or(at.next, |gap| gap.end);
             rows.push(Missing {
-                lane,
-                first: hull.0,
-                end: hull.1,
+                lane: *lane,
+                first,
+                end,
                 count,
                 detail: Vec::new(),
             });
         }
-        if rows.iter().all(|row| row.count == 0) {
-            return Ok(());
-        }
         let at_ms = old.newest_ms.unwrap_or_default();
         self.change(&[], Some(&found), &|state| {
+            state.lanes.clone_from(&lanes);
             state.lose(rows.clone(), LossReason::Damaged, at_ms);
         })
+    }
+
+    /// Counts for each lane which numbers are lost that are not released: reads the segments
+    /// that the released numbers cut, if they have gaps.
+    pub(crate) fn count_gone(&mut self) -> Result<BTreeMap<u8, u64>, QueueError> {
+        let cut = self.segments.iter().filter(|(_, segment)| {
+            segment.held.iter().any(|(lane, held)| {
+                let released = self.state.lane(*lane).released;
+                held.first < released && released < held.end && segment.has_gaps(*lane)
+            })
+        });
+        let cut: Vec<u64> = cut.map(|(number, _)| *number).collect();
+        for number in cut {
+            self.recount(number)?;
+        }
+        let mut gone = BTreeMap::new();
+        for (lane, at) in &self.state.lanes {
+            let segments = self.segments.values();
+            let stored = account::stored_from(&self.disk, segments, *lane, at.released)?;
+            gone.insert(*lane, at.absent(at.released, stored));
+        }
+        Ok(gone)
     }
 
     /// Numbers of the lane that are neither released nor stored: what the hub waits for in vain.

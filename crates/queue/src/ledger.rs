@@ -120,6 +120,7 @@ impl State {
             }
             let lane = self.lanes.entry(row.lane).or_default();
             lane.lost = lane.lost.saturating_add(row.count);
+            lane.gone = lane.gone.saturating_add(row.count);
             row.detail.truncate(DETAIL_BYTES_MAX);
             self.losses.push(Loss {
                 id: self.next_loss,

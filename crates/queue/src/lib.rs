@@ -15,6 +15,10 @@
 //!   restored folder is told from the true one.
 //! - A full disk is normal: the policy of [`WhenFull`] applies, and it passes by itself.
 //!
+//! Where rot leaves it open whether readings were released or lost, it errs towards sending them
+//! and telling of them again. A reading that was lost and comes back, since the disk gives it
+//! after all, is sent and stays counted as lost.
+//!
 //! # What it is not
 //!
 //! It knows no clock, no network and no runtime: times are arguments, calls block. It is not a
@@ -42,6 +46,7 @@
 //! Memory: one summary per segment (some 100 bytes and 40 per lane in it), the ledger's rows, and
 //! buffers of 1.3 MiB while reading. Nothing is kept per entry.
 
+mod account;
 mod disk;
 mod drain;
 mod error;

@@ -1,21 +1,25 @@
 //! Finds which numbers are gone, from what segments say about themselves and their neighbours.
 //!
-//! How *many* are gone is exact: the state's `stored` less what was found. *Which* comes from
-//! gaps between neighbours; where there are more gaps than missing readings (an older loss was
-//! told already), the row spans them all and counts the exact number.
+//! How *many* are newly lost says the module `account`. *Which* comes from gaps between
+//! neighbours; where there are more gaps than lost readings (an older loss was told already), the
+//! row spans them all and counts the exact number.
 
 use std::collections::BTreeMap;
 
 use crate::ledger::Missing;
 use crate::limits::LANES;
 use crate::segment::Facts;
-use crate::state::State;
+use crate::state::{Lane, State};
 
 /// A live segment, if its file could be read.
 pub(crate) type Live<'a> = (u64, Option<&'a Facts>);
 
-/// Missing readings above the released numbers, with the segment that they were in.
-pub(crate) fn find(state: &State, live: &[Live<'_>]) -> Vec<(u64, Missing)> {
+/// Rows for so many lost readings of each lane, with the segment that they were in.
+pub(crate) fn find(
+    state: &State,
+    live: &[Live<'_>],
+    counts: &BTreeMap<u8, u64>,
+) -> Vec<(u64, Missing)> {
     let mut walk = Walk {
         state,
         cursor: BTreeMap::new(),
@@ -33,19 +37,13 @@ pub(crate) fn find(state: &State, live: &[Live<'_>]) -> Vec<(u64, Missing)> {
         }
     }
     let mut rows = Vec::new();
-    for lane in 0..LANES {
-        rows.extend(bounded(state, lane, &walk.gaps, missing(state, live, lane)));
+    for (lane, count) in counts.iter().filter(|(_, count)| **count > 0) {
+        let of_lane = walk.gaps.iter().filter(|(_, gap)| gap.lane == *lane);
+        let gaps: Vec<(u64, Missing)> = of_lane.cloned().collect();
+        let newest = before.unwrap_or_default();
+        rows.extend(bounded(&state.lane(*lane), (*lane, *count), gaps, newest));
     }
     rows
-}
-
-/// How many readings of this lane are missing from all segments.
-fn missing(state: &State, live: &[Live<'_>], lane: u8) -> u64 {
-    let found = live
-        .iter()
-        .filter_map(|(_, facts)| facts.as_ref()?.segment.held.get(&lane));
-    let found = found.fold(0_u64, |sum, held| sum.saturating_add(held.readings));
-    state.lane(lane).stored.saturating_sub(found)
 }
 
 struct Walk<'a> {
@@ -149,35 +147,31 @@ impl Walk<'_> {
     }
 }
 
-/// The gaps of a lane, or one row over all of them where they are more than what is missing.
-fn bounded(state: &State, lane: u8, gaps: &[(u64, Missing)], missing: u64) -> Vec<(u64, Missing)> {
-    let of_lane = gaps.iter().filter(|(_, gap)| gap.lane == lane);
-    let gaps: Vec<(u64, Missing)> = of_lane.cloned().collect();
-    let sum = gaps
-        .iter()
-        .fold(0_u64, |sum, (_, gap)| sum.saturating_add(gap.count));
-    let (Some((number, _)), true) = (gaps.first(), missing > 0) else {
-        return Vec::new();
-    };
-    if sum <= missing {
+/// The gaps of a lane, or one row over all of them where they are not just what is lost.
+fn bounded(
+    at: &Lane,
+    (lane, count): (u8, u64),
+    gaps: Vec<(u64, Missing)>,
+    newest: u64,
+) -> Vec<(u64, Missing)> {
+    let sums = gaps.iter().map(|(_, gap)| gap.count);
+    let sum = sums.fold(0_u64, u64::saturating_add);
+    if sum == count {
         return gaps;
     }
-    let first = gaps
-        .iter()
-        .map(|(_, gap)| gap.first)
-        .min()
-        .unwrap_or_default();
-    let end = gaps
-        .iter()
-        .map(|(_, gap)| gap.end)
-        .max()
-        .unwrap_or(state.lane(lane).next);
+    let firsts = gaps.iter().map(|(_, gap)| gap.first);
+    let ends = gaps.iter().map(|(_, gap)| gap.end);
+    let hull = firsts.min().zip(ends.max()).filter(|_| sum > count);
+    // Where too few gaps are left to see, it may be any number that is not released.
+    let (first, end) = hull.unwrap_or((at.released, at.next));
+    let detail = Vec::new();
     let row = Missing {
         lane,
         first,
         end,
-        count: missing,
-        detail: Vec::new(),
+        count,
+        detail,
     };
-    vec![(*number, row)]
+    let number = gaps.first().map_or(newest, |(number, _)| *number);
+    vec![(number, row)]
 }

@@ -266,11 +266,14 @@ impl<D: Disk> Queue<D> {
         } else {
             random
         };
+        let gone = self.count_gone()?;
         self.change(&[], None, &|state| {
             state.epoch = epoch;
-            for lane in state.lanes.values_mut() {
+            for (number, lane) in &mut state.lanes {
                 lane.base = lane.released;
                 lane.limit = lane.released;
+                lane.mark = lane.released;
+                lane.gone = gone.get(number).copied().unwrap_or_default();
             }
         })
     }

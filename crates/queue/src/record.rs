@@ -4,18 +4,22 @@
 //! 1 state   = epoch u64 | next_segment u64 | next_loss u64 | losses u32
 //!             | lanes u32 { lane u8, base, next, released, limit, lost, stored u64 }
 //!             | runs u32 { first u64, end u64, generation u32 }
+//!             | { mark u64, gone u64 }                for each lane; absent in older folders
 //! 2 loss    = id u64 | epoch u64 | lane u8 | reason u8 | first_n, end_n, count u64
 //!             | at_ms i64 | detail
 //! 3 entry   = lane u8 | n u64 | count u32 | at_ms i64 | payload
 //! 4 permit  = { lane u8, limit u64 }
 //! 5 release = { lane u8, released u64 }
 //! 6 trailer = { lane u8, first u64, end u64, readings u64 }      last frame of a full segment
+//! 7 marks   = { lane u8, released, mark, gone, lost u64 }
 //! ```
 //!
 //! A state is followed by its `losses` in the same batch: a *snapshot*, which replaces all that
 //! was said before. Numbers are internal: they never begin again. What the hub sees is
-//! `n - base`, except in a loss, which keeps the numbers of its epoch. `stored` are the readings
-//! of a lane in all segments of `runs`, so what is missing later can be counted exactly.
+//! `n - base`, except in a loss, which keeps the numbers of its epoch. Of a
+//! lane's numbers from `mark` on, `gone` are in no segment of `runs`: what is missing later and
+//! is not among them is a new loss. Marks stand before the state that they belong to, and count
+//! without it where the `lost` readings are as many as in the state before.
 
 use crate::ledger::{Loss, LossReason};
 use crate::number::Take;
@@ -27,8 +31,9 @@ pub(crate) const ENTRY: u8 = 3;
 pub(crate) const PERMIT: u8 = 4;
 pub(crate) const RELEASE: u8 = 5;
 pub(crate) const TRAILER: u8 = 6;
+pub(crate) const MARKS: u8 = 7;
 /// The highest kind.
-pub(crate) const KINDS: u8 = 6;
+pub(crate) const KINDS: u8 = 7;
 /// Bytes of an entry before its payload.
 pub(crate) const ENTRY_HEAD: usize = 21;
 
@@ -170,7 +175,47 @@ pub(crate) fn encode_state(state: &State) -> Vec<u8> {
         bytes.extend(run.end.to_le_bytes());
         bytes.extend(run.generation.to_le_bytes());
     }
+    for at in state.lanes.values() {
+        bytes.extend(at.mark.to_le_bytes());
+        bytes.extend(at.gone.to_le_bytes());
+    }
     bytes
+}
+
+/// What a lane's marks say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Marks {
+    pub(crate) lane: u8,
+    pub(crate) released: u64,
+    pub(crate) mark: u64,
+    pub(crate) gone: u64,
+    pub(crate) lost: u64,
+}
+
+pub(crate) fn encode_marks(state: &State) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (lane, at) in &state.lanes {
+        bytes.push(*lane);
+        for number in [at.released, at.mark, at.gone, at.lost] {
+            bytes.extend(number.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+pub(crate) fn decode_marks(bytes: &[u8]) -> Option<Vec<Marks>> {
+    let mut take = Take(bytes);
+    let mut marks = Vec::new();
+    while !take.0.is_empty() {
+        marks.push(Marks {
+            lane: take.u8()?,
+            released: take.u64()?,
+            mark: take.u64()?,
+            gone: take.u64()?,
+            lost: take.u64()?,
+        });
+    }
+    Some(marks)
 }
 
 fn count32(count: usize) -> [u8; 4] {
@@ -196,6 +241,7 @@ pub(crate) fn decode_state(bytes: &[u8]) -> Option<(State, u32)> {
             limit: take.u64()?,
             lost: take.u64()?,
             stored: take.u64()?,
+            ..Lane::default()
         };
         state.lanes.insert(lane, at);
     }
@@ -206,6 +252,14 @@ pub(crate) fn decode_state(bytes: &[u8]) -> Option<(State, u32)> {
             generation: take.u32()?,
         };
         state.runs.push(run);
+    }
+    state.is_unmarked = take.0.is_empty();
+    for at in state.lanes.values_mut() {
+        if state.is_unmarked {
+            at.mark = at.released;
+        } else {
+            (at.mark, at.gone) = (take.u64()?, take.u64()?);
+        }
     }
     Some((state, losses))
 }

@@ -4,20 +4,17 @@ use std::collections::BTreeMap;
 
 use crate::disk::{Disk, DiskFile, write_all};
 use crate::error::QueueError;
-use crate::frame::{Batch, HEAD_BYTES, Head, Scan};
+use crate::frame::{Batch, HEAD_BYTES, Head};
 use crate::ledger::{LossReason, Missing};
 use crate::limits::{SEGMENTS_MAX, WhenFull};
 use crate::number::wide;
 use crate::queue::Queue;
-use crate::record::{self, Entry};
-use crate::segment::{Segment, file_name};
+use crate::record::{self, Entry, Held};
+use crate::segment::{self, OnEntry, Segment, file_name};
 use crate::state::State;
 
 /// Bytes that a thinned copy gathers before it writes.
 const COPY_BYTES: u64 = 256 * 1024;
-
-/// Called for an entry and its payload.
-type OnEntry<'a> = dyn FnMut(Entry, &[u8]) -> Result<(), QueueError> + 'a;
 
 /// What an entry's fate is while its segment is thinned.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -165,18 +162,29 @@ impl<D: Disk> Queue<D> {
             }
             rolled?;
         }
-        let rows = self.unreleased_of(number)?;
+        let mut seen = BTreeMap::new();
+        let mut rows = self.unreleased_of(number, &mut seen)?;
+        if self.is_less(number, &seen) {
+            // A frame rotted since the folder was opened: first that is told, then the rest goes.
+            self.recount(number)?;
+            rows = self.unreleased_of(number, &mut BTreeMap::new())?;
+        }
         self.change(&[number], None, &|state| {
             state.lose(rows.clone(), reason, now_ms);
         })
     }
 
     /// What dropping this segment loses, with what the caller says about it.
-    fn unreleased_of(&mut self, number: u64) -> Result<Vec<Missing>, QueueError> {
+    fn unreleased_of(
+        &mut self,
+        number: u64,
+        seen: &mut BTreeMap<u8, u64>,
+    ) -> Result<Vec<Missing>, QueueError> {
         let mut rows: BTreeMap<u8, Missing> = BTreeMap::new();
         let state = self.state.clone();
         let mut on_drop = std::mem::replace(&mut self.on_drop, Self::no_detail());
         let read = self.each_entry(number, &mut |entry, payload| {
+            see(seen, &entry);
             if let Some(row) = part_of(&state, &entry) {
                 add(&mut rows, &row);
                 on_drop.entry(&state.lane(entry.lane).stored(&entry, payload));
@@ -188,32 +196,15 @@ impl<D: Disk> Queue<D> {
         }
         self.on_drop = on_drop;
         read?;
-        self.correct(number, &mut rows);
         Ok(rows.into_values().collect())
     }
 
-    /// A frame that rotted since the folder was opened is lost too, though nobody saw it.
-    fn correct(&self, number: u64, rows: &mut BTreeMap<u8, Missing>) {
-        let Some(segment) = self.segments.get(&number) else {
-            return;
-        };
-        for (lane, held) in &segment.held {
-            let released = self.state.lane(*lane).released;
-            let first = held.first.max(released);
-            if segment.has_gaps(*lane) || first >= held.end {
-                continue;
-            }
-            let count = held.end.saturating_sub(first);
-            let row = Missing {
-                lane: *lane,
-                first,
-                end: held.end,
-                count,
-                detail: Vec::new(),
-            };
-            let seen = rows.entry(*lane).or_insert(row);
-            (seen.first, seen.end, seen.count) = (first, held.end, count);
-        }
+    /// Whether fewer readings were seen than the segment should hold.
+    fn is_less(&self, number: u64, seen: &BTreeMap<u8, u64>) -> bool {
+        self.segments.get(&number).is_some_and(|segment| {
+            let mut held = segment.held.iter();
+            held.any(|(lane, held)| seen.get(lane).copied().unwrap_or_default() < held.readings)
+        })
     }
 
     /// Calls `on` for every good entry of a segment.
@@ -226,26 +217,7 @@ impl<D: Disk> Queue<D> {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(QueueError::disk("open a segment")(error)),
         };
-        let mut scan = Scan::new(&file, segment.head.salt, segment.bytes);
-        let (mut at, mut seq) = (HEAD_BYTES, segment.head.first_seq);
-        while at < scan.size() {
-            let frame = scan
-                .frame(at, seq)
-                .map_err(QueueError::disk("read a segment"))?;
-            if let Some(frame) = frame {
-                (at, seq) = (frame.end, frame.seq.saturating_add(1));
-                let entry = Entry::decode(frame.payload).filter(|_| frame.kind == record::ENTRY);
-                if let Some((entry, payload)) = entry {
-                    on(entry, payload)?;
-                }
-                continue;
-            }
-            let next = scan.resync(at.saturating_add(1), seq);
-            at = next
-                .map_err(QueueError::disk("read a segment"))?
-                .unwrap_or(scan.size());
-        }
-        Ok(())
+        segment::each_entry(&file, segment, on)
     }
 
     /// Thins the least thinned segment of the oldest half; false where nothing can be thinned.
@@ -300,13 +272,23 @@ impl<D: Disk> Queue<D> {
             batch: Batch::default(),
             seq: head.first_seq,
             is_shorter: false,
+            seen: BTreeMap::new(),
         };
         let mut on_drop = std::mem::replace(&mut self.on_drop, Self::no_detail());
         let result = self.copy_thinned(&old, &mut copy, on_drop.as_mut());
         self.on_drop = on_drop;
-        if result.is_err() || !copy.is_shorter {
+        let is_less = result.is_ok() && self.is_less(number, &copy.seen);
+        if result.is_err() || is_less || !copy.is_shorter {
             let _absent = self.disk.remove(&name);
-            return result.map(|()| false);
+            result?;
+            // What rotted is not what is thinned: it is told first, and the next turn thins.
+            if is_less {
+                self.recount(number)?;
+            }
+            return Ok(self
+                .segments
+                .get(&number)
+                .is_some_and(|now| now.held != old.held));
         }
         let rows: Vec<Missing> = copy.rows.into_values().collect();
         let edit = |state: &mut State| state.lose(rows.clone(), LossReason::Thinned, now_ms);
@@ -325,8 +307,9 @@ impl<D: Disk> Queue<D> {
         let file = self.make_file(&copy.segment.name, &head)?;
         let mut seen: BTreeMap<u8, u64> = BTreeMap::new();
         self.each_entry(old.head.number, &mut |entry, payload| {
-            let end = old.held.get(&entry.lane).map_or(0, |held| held.end);
-            match fate(&self.state, &entry, end, &mut seen) {
+            see(&mut copy.seen, &entry);
+            let held = old.held.get(&entry.lane).copied().unwrap_or_default();
+            match fate(&self.state, &entry, held, &mut seen) {
                 Fate::Kept => copy.keep(&file, &entry, payload)?,
                 Fate::Released => copy.is_shorter = true,
                 Fate::Dropped => {
@@ -358,6 +341,8 @@ struct Copied {
     batch: Batch,
     seq: u64,
     is_shorter: bool,
+    /// Readings of each lane that were read.
+    seen: BTreeMap<u8, u64>,
 }
 
 impl Copied {
@@ -387,10 +372,13 @@ impl Copied {
 }
 
 /// Every second entry of a lane goes, but never its last, so that a segment's numbers end where
-/// they ended before. An entry that is released in part stays.
-fn fate(state: &State, entry: &Entry, end: u64, seen: &mut BTreeMap<u8, u64>) -> Fate {
-    let released = state.lane(entry.lane).released;
-    if entry.end() <= released && entry.end() < end {
+/// they ended before. An entry that is released in part stays, and so does one above a mark
+/// inside the segment: all that is gone above a mark is lost.
+fn fate(state: &State, entry: &Entry, held: Held, seen: &mut BTreeMap<u8, u64>) -> Fate {
+    let (at, end) = (state.lane(entry.lane), held.end);
+    let released = at.released;
+    let is_known = at.mark <= held.first || entry.end() <= at.mark;
+    if entry.end() <= released && entry.end() < end && is_known {
         return Fate::Released;
     }
     let index = seen.entry(entry.lane).or_default();
@@ -400,6 +388,11 @@ fn fate(state: &State, entry: &Entry, end: u64, seen: &mut BTreeMap<u8, u64>) ->
     } else {
         Fate::Kept
     }
+}
+
+fn see(seen: &mut BTreeMap<u8, u64>, entry: &Entry) {
+    let readings = seen.entry(entry.lane).or_default();
+    *readings = readings.saturating_add(u64::from(entry.count));
 }
 
 /// The part of an entry that is not released.

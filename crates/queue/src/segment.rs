@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use crate::disk::DiskFile;
+use crate::error::QueueError;
 use crate::frame::{HEAD_BYTES, Head, Scan};
 use crate::limits::SET_CLOCK_MS;
 use crate::record::{self, Entry, Held};
@@ -121,6 +122,7 @@ pub(crate) enum Item {
     Permit(Vec<(u8, u64)>),
     Release(Vec<(u8, u64)>),
     Trailer(Vec<(u8, Held)>),
+    Marks(Vec<record::Marks>),
 }
 
 impl Item {
@@ -131,6 +133,7 @@ impl Item {
             record::ENTRY => Entry::decode(payload).map(|(entry, _)| Self::Entry(entry)),
             record::PERMIT => record::decode_pairs(payload).map(Self::Permit),
             record::RELEASE => record::decode_pairs(payload).map(Self::Release),
+            record::MARKS => record::decode_marks(payload).map(Self::Marks),
             record::TRAILER => record::decode_trailer(payload).map(Self::Trailer),
             _ => None,
         }
@@ -178,7 +181,34 @@ pub(crate) fn scan(
             break;
         }
     }
-    Ok(found.finish())
+    Ok(found.finish(track))
+}
+
+/// Called for an entry and its payload.
+pub(crate) type OnEntry<'a> = dyn FnMut(Entry, &[u8]) -> Result<(), QueueError> + 'a;
+
+/// Calls `on` for every good entry of a segment.
+pub(crate) fn each_entry(
+    file: &impl DiskFile,
+    segment: &Segment,
+    on: &mut OnEntry<'_>,
+) -> Result<(), QueueError> {
+    let read = || QueueError::disk("read a segment");
+    let mut scan = Scan::new(file, segment.head.salt, segment.bytes);
+    let (mut at, mut seq) = (HEAD_BYTES, segment.head.first_seq);
+    while at < scan.size() {
+        if let Some(frame) = scan.frame(at, seq).map_err(read())? {
+            (at, seq) = (frame.end, frame.seq.saturating_add(1));
+            let entry = Entry::decode(frame.payload).filter(|_| frame.kind == record::ENTRY);
+            if let Some((entry, payload)) = entry {
+                on(entry, payload)?;
+            }
+            continue;
+        }
+        let next = scan.resync(at.saturating_add(1), seq).map_err(read())?;
+        at = next.unwrap_or(scan.size());
+    }
+    Ok(())
 }
 
 /// What a scan has found so far: whole batches, and one that may turn out to be torn.
@@ -228,7 +258,11 @@ impl Found {
                     let next = state.lanes.iter().map(|(lane, at)| (*lane, at.next));
                     self.facts.start = Some(next.collect());
                 }
-                Item::State(..) | Item::Loss(_) | Item::Permit(_) | Item::Release(_) => {}
+                Item::State(..)
+                | Item::Loss(_)
+                | Item::Permit(_)
+                | Item::Release(_)
+                | Item::Marks(_) => {}
             }
         }
         if self.facts.segment.head.generation == 0 {
@@ -249,11 +283,12 @@ impl Found {
         }
     }
 
-    fn finish(mut self) -> Facts {
+    fn finish(mut self, track: &mut Track) -> Facts {
         let sure = self.facts.segment.bytes;
         if !self.pending.is_empty() || self.is_doubtful {
             self.facts.tail = Tail::Torn;
         }
+        track.replay_torn(self.pending);
         self.facts.bad.retain(|bad| bad.start < sure);
         self.facts.next_seq = self.sure_seq;
         self.facts

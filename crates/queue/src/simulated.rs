@@ -3,15 +3,16 @@
 //!
 //! All clones are one disk. It is deterministic: what survives a power cut follows from its seed.
 
+mod survival;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::disk::{Disk, DiskFile};
 use crate::number::{narrow, wide};
+use survival::{Chance, Change, put, survive};
 
-/// What tears: a disk writes sectors whole or not at all.
-const SECTOR: u64 = 512;
 const EINTR: i32 = 4;
 const EIO: i32 = 5;
 
@@ -46,12 +47,6 @@ pub enum Broken {
     RetriedSync,
 }
 
-#[derive(Debug, Clone)]
-enum Change {
-    Write(u64, Vec<u8>),
-    Size(u64),
-}
-
 #[derive(Debug, Clone, Default)]
 struct Inode {
     seen: Vec<u8>,
@@ -71,6 +66,7 @@ struct World {
     is_locked: bool,
     broken: Broken,
     late: Option<usize>,
+    failing_syncs: u64,
     /// Handles from before a power cut are dead.
     boot: u64,
 }
@@ -133,6 +129,16 @@ impl Simulated {
     /// Makes nothing fail any more.
     pub fn fail_never(&self) {
         held(&self.world).fault = None;
+    }
+
+    /// Makes the next syncs of files fail with `EIO`, whatever comes between them.
+    pub fn fail_syncs(&self, count: u64) {
+        held(&self.world).failing_syncs = count;
+    }
+
+    /// How many of them are still to fail.
+    pub fn failing_syncs(&self) -> u64 {
+        held(&self.world).failing_syncs
     }
 
     /// Whether the fault that was asked for has happened.
@@ -212,53 +218,6 @@ impl Simulated {
             copy.put(&name, self.content(&name));
         }
         copy
-    }
-}
-
-/// Applies what survives of a change that was not synced.
-fn survive(durable: &mut Vec<u8>, change: &Change, chance: &mut Chance) {
-    match change {
-        Change::Size(size) => {
-            if chance.is_yes() {
-                durable.resize(narrow(*size), 0);
-            }
-        }
-        Change::Write(at, bytes) => {
-            let mut at = *at;
-            let mut rest = bytes.as_slice();
-            while !rest.is_empty() {
-                let to_edge = SECTOR.saturating_sub(at % SECTOR);
-                let (sector, after) = rest.split_at(narrow(to_edge).min(rest.len()));
-                if chance.is_yes() {
-                    put(durable, at, sector);
-                }
-                at = at.saturating_add(wide(sector.len()));
-                rest = after;
-            }
-        }
-    }
-}
-
-fn put(content: &mut Vec<u8>, at: u64, bytes: &[u8]) {
-    let (from, to) = (narrow(at), narrow(at).saturating_add(bytes.len()));
-    if content.len() < to {
-        content.resize(to, 0);
-    }
-    if let Some(place) = content.get_mut(from..to) {
-        place.copy_from_slice(bytes);
-    }
-}
-
-/// A small generator (splitmix64), so that a seed says what survives.
-struct Chance(u64);
-
-impl Chance {
-    fn is_yes(&mut self) -> bool {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) & 1 == 1
     }
 }
 
@@ -480,7 +439,12 @@ impl DiskFile for SimulatedFile {
 
     fn sync(&self) -> io::Result<()> {
         let mut world = self.world()?;
-        if let Err(error) = world.whole() {
+        let mut result = world.whole();
+        if world.failing_syncs > 0 {
+            world.failing_syncs = world.failing_syncs.saturating_sub(1);
+            result = Err(io::Error::from_raw_os_error(EIO));
+        }
+        if let Err(error) = result {
             // The kernel forgets that these pages were dirty; they look written ever after.
             world.inode(self.inode)?.pending.clear();
             if world.broken == Broken::RetriedSync && world.has_power {

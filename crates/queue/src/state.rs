@@ -19,11 +19,20 @@ pub(crate) struct Lane {
     pub(crate) limit: u64,
     /// Readings lost since the queue was made.
     pub(crate) lost: u64,
-    /// Readings in all segments, released or not.
+    /// Readings in all segments, released or not. Only folders without marks need it.
     pub(crate) stored: u64,
+    /// From here on all numbers are accounted for; never above `released`.
+    pub(crate) mark: u64,
+    /// Of the numbers from `mark` to `next`, so many are in no segment, and that is known.
+    pub(crate) gone: u64,
 }
 
 impl Lane {
+    /// How many of the numbers from `at` on are in no segment, where `stored` of them are.
+    pub(crate) fn absent(&self, at: u64, stored: u64) -> u64 {
+        self.next.saturating_sub(at).saturating_sub(stored)
+    }
+
     pub(crate) fn visible(&self, n: u64) -> u64 {
         n.saturating_sub(self.base)
     }
@@ -47,12 +56,18 @@ pub(crate) struct State {
     /// Filled in when a snapshot is made.
     pub(crate) runs: Vec<Run>,
     pub(crate) losses: Vec<Loss>,
+    /// Written before lanes had marks.
+    pub(crate) is_unmarked: bool,
 }
 
 impl State {
     /// The state and its losses as one batch.
     pub(crate) fn snapshot(&self) -> Batch {
         let mut batch = Batch::default();
+        // In a frame of its own: what is released and known survives rot in the state beside it.
+        if !self.lanes.is_empty() {
+            batch.push(record::MARKS, record::encode_marks(self));
+        }
         batch.push(record::STATE, record::encode_state(self));
         for loss in &self.losses {
             batch.push(record::LOSS, record::encode_loss(loss));

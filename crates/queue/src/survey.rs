@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 
+use crate::account;
 use crate::disk::Disk;
 use crate::error::QueueError;
 use crate::frame::{HEAD_BYTES, Head, HeadRead};
@@ -135,7 +136,7 @@ pub(crate) fn survey<D: Disk>(disk: &D) -> Result<Survey, QueueError> {
     }
     (survey.state, survey.has_state) = (track.state, track.has_state);
     choose(&mut survey, facts);
-    judge(&mut survey);
+    judge(disk, &mut survey)?;
     Ok(survey)
 }
 
@@ -251,7 +252,7 @@ fn unborn(survey: &mut Survey) {
 }
 
 /// Says what is damaged and what is missing.
-fn judge(survey: &mut Survey) {
+fn judge<D: Disk>(disk: &D, survey: &mut Survey) -> Result<(), QueueError> {
     unborn(survey);
     let mut damage = std::mem::take(&mut survey.damage);
     let runs = survey.state.runs.iter().flat_map(|run| run.first..run.end);
@@ -290,6 +291,7 @@ fn judge(survey: &mut Survey) {
     } else if !absent.is_empty() {
         survey.is_headless = true;
     }
+    let counts = count(disk, survey)?;
     let rows = {
         let present = survey
             .live
@@ -299,13 +301,33 @@ fn judge(survey: &mut Survey) {
             .chain(absent.iter().map(|number| (*number, None)))
             .collect();
         live.sort_by_key(|(number, _)| *number);
-        missing::find(&survey.state, &live)
+        missing::find(&survey.state, &live, &counts)
     };
     for (number, row) in rows {
         attribute(survey, &mut damage, number, &row);
         survey.rows.push(row);
     }
     survey.damage = damage;
+    Ok(())
+}
+
+/// How many readings of each lane are lost that were not known to be.
+fn count<D: Disk>(disk: &D, survey: &mut Survey) -> Result<BTreeMap<u8, u64>, QueueError> {
+    let (live, state) = (&survey.live, &mut survey.state);
+    let mut counts = BTreeMap::new();
+    for (number, lane) in &mut state.lanes {
+        let segments = || live.values().map(|facts| &facts.segment);
+        let mut stored_from = |at| account::stored_from(disk, segments(), *number, at);
+        if state.is_unmarked {
+            // Older folders say only how many readings the segments should hold.
+            let missing = lane.stored.saturating_sub(stored_from(0)?);
+            let absent = lane.absent(lane.mark, stored_from(lane.mark)?);
+            lane.gone = absent.saturating_sub(missing);
+        }
+        counts.insert(*number, account::new_losses(lane, &mut stored_from)?);
+    }
+    state.is_unmarked = false;
+    Ok(counts)
 }
 
 fn damage_of(facts: &Facts, bytes: Range<u64>, what: DamageKind) -> Damage {

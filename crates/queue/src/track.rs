@@ -1,5 +1,6 @@
 //! Follows the state through the records of all segments, oldest first.
 
+use crate::record::Marks;
 use crate::segment::Item;
 use crate::state::{Lane, State};
 
@@ -38,13 +39,54 @@ impl Track {
                 }
                 Item::Release(pairs) => {
                     for (lane, released) in pairs {
-                        let lane = self.state.lanes.entry(lane).or_default();
-                        lane.released = lane.released.max(released);
+                        self.release(lane, released);
+                    }
+                }
+                Item::Marks(marks) => {
+                    for marks in marks {
+                        self.mark(&marks);
                     }
                 }
                 // Losses without their state, and trailers, say nothing new.
                 Item::Loss(_) | Item::Trailer(_) => {}
             }
+        }
+    }
+
+    /// What the hub has is true even in a batch that was never whole.
+    pub(crate) fn replay_torn(&mut self, items: Vec<Item>) {
+        for item in items {
+            let pairs: Vec<(u8, u64)> = match item {
+                Item::Release(pairs) => pairs,
+                Item::Marks(marks) => marks.iter().map(|one| (one.lane, one.released)).collect(),
+                Item::State(state, _) => {
+                    let lanes = state.lanes.iter();
+                    lanes.map(|(lane, at)| (*lane, at.released)).collect()
+                }
+                Item::Loss(_) | Item::Entry(_) | Item::Permit(_) | Item::Trailer(_) => continue,
+            };
+            for (lane, released) in pairs {
+                self.release(lane, released);
+            }
+        }
+    }
+
+    fn release(&mut self, lane: u8, released: u64) {
+        self.reach(lane, released, released);
+        if let Some(lane) = self.state.lanes.get_mut(&lane) {
+            lane.released = lane.released.max(released);
+        }
+    }
+
+    /// The state after these marks may be lost. Without it they say what is known to be gone only
+    /// if it changed nothing in the ledger: rows that are gone with it must be found again.
+    fn mark(&mut self, marks: &Marks) {
+        self.release(marks.lane, marks.released);
+        let Some(lane) = self.state.lanes.get_mut(&marks.lane) else {
+            return;
+        };
+        if lane.lost == marks.lost {
+            (lane.mark, lane.gone) = (marks.mark, marks.gone);
         }
     }
 
@@ -54,6 +96,7 @@ impl Track {
             base: first,
             next: first,
             released: first,
+            mark: first,
             ..Lane::default()
         };
         let start = if self.has_state {

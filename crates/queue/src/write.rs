@@ -6,6 +6,7 @@
 
 use std::io;
 
+use crate::account;
 use crate::disk::{Disk, DiskFile, write_all};
 use crate::error::QueueError;
 use crate::frame::{Batch, Head};
@@ -226,15 +227,7 @@ impl<D: Disk> Queue<D> {
                 .iter()
                 .map(|(number, one)| (*number, one.head.generation)),
         );
-        for lane in state.lanes.values_mut() {
-            lane.stored = 0;
-        }
-        for segment in segments.values() {
-            for (lane, held) in &segment.held {
-                let lane = state.lanes.entry(*lane).or_default();
-                lane.stored = lane.stored.saturating_add(held.readings);
-            }
-        }
+        account::mark(state, segments.into_values());
     }
 
     /// Removes the files of segments that no longer count.

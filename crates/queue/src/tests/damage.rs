@@ -327,3 +327,75 @@ fn inspecting_changes_nothing_and_says_what_opening_would_say() {
     assert_eq!(report.damage, opened.damage);
     assert_eq!(report.epoch, Some(rig.queue().epoch()));
 }
+
+#[test]
+fn rot_in_the_only_snapshot_that_removed_a_segment_makes_nothing_look_lost() {
+    let mut rig = Rig::new(SMALL);
+    for _ in 0..14 {
+        rig.append(&[(0, 2, 300), (1, 1, 10)], false).unwrap();
+    }
+    let name = segments(&rig.disk).pop().unwrap();
+    let (before, count) = (
+        rig.disk.content(&name).unwrap().len(),
+        segments(&rig.disk).len(),
+    );
+    rig.release(1, 12).unwrap();
+    rig.release(0, 12).unwrap();
+    assert!(segments(&rig.disk).len() < count, "segments went");
+    rig.disk.kill();
+    let image = rig.disk.copy();
+    let content = image.content(&name).unwrap();
+    assert!(content.len() > before);
+    for at in before..content.len() {
+        let mut bad = content.clone();
+        bad[at] ^= 1;
+        let disk = image.copy();
+        disk.put(&name, Some(bad));
+        let (queue, _) = Queue::open(disk, rig.limits, NOW, 9).unwrap();
+        assert_eq!(queue.lost(0) + queue.lost(1), 0, "byte {at} of {before}..");
+    }
+}
+
+#[test]
+fn a_frame_that_rots_before_its_segment_is_thinned_or_dropped_is_in_the_ledger() {
+    for when_full in [crate::WhenFull::DropOldest, crate::WhenFull::ThinOut] {
+        for rounds in [12, 60] {
+            let limits = Limits { when_full, ..SMALL };
+            let mut rig = Rig::new(limits);
+            for _ in 0..rounds {
+                rig.append(&[(0, 2, 100), (1, 1, 100)], false).unwrap();
+            }
+            let name = segments(&rig.disk).remove(0);
+            let mut content = rig.disk.content(&name).unwrap();
+            let middle = content.len() / 2;
+            content[middle] ^= 1;
+            rig.disk.put(&name, Some(content));
+            for _ in 0..rounds + 60 {
+                rig.append(&[(0, 2, 100), (1, 1, 100)], false).unwrap();
+            }
+            rig.check();
+            rig.reopen();
+        }
+    }
+}
+
+#[test]
+fn a_release_is_never_forgotten_below_what_rotted_after_it() {
+    let mut rig = Rig::new(SMALL);
+    rig.append(&[(1, 1, 40), (1, 4, 40), (1, 1, 40), (1, 1, 40)], false)
+        .unwrap();
+    rig.release(1, 5).unwrap();
+    assert_eq!(rig.queue().released(1), 2);
+    // The entry that the released number cuts, and later the one behind it.
+    for (n, lost) in [(1_u64, 3), (5, 4)] {
+        rig.queue.take().unwrap().close().unwrap();
+        let name = segments(&rig.disk).remove(0);
+        let mut content = rig.disk.content(&name).unwrap();
+        let entry = [&[1][..], &n.to_le_bytes()].concat();
+        let at = content.windows(9).position(|part| part == entry).unwrap();
+        content[at + 1] ^= 0x40;
+        rig.disk.put(&name, Some(content));
+        rig.reopen();
+        assert_eq!((rig.queue().lost(1), rig.queue().released(1)), (lost, 2));
+    }
+}

@@ -141,17 +141,39 @@ fn opening_may_fail_at_any_operation_and_succeeds_the_next_time() {
 fn two_failing_syncs_poison_and_opening_again_heals() {
     let mut rig = Rig::new(SMALL);
     rig.append(&[(0, 1, 10)], false).unwrap();
-    // The batch's sync, and then that of the segment it is moved to.
-    rig.disk.fail_at(2, Fault::Power);
+    // The append's own sync, then that of the segment it is written to again.
+    rig.disk.fail_syncs(2);
     let error = rig.append(&[(0, 1, 10)], false).unwrap_err();
-    assert!(matches!(
-        error,
-        QueueError::Disk { .. } | QueueError::Poisoned
-    ));
+    assert!(matches!(error, QueueError::Poisoned), "{error:?}");
+    assert_eq!(rig.disk.failing_syncs(), 0, "both were tried");
+    // The disk is well again. The queue does not believe it, whatever is asked of it.
+    let before = rig.disk.operations();
+    let error = rig.append(&[(0, 1, 10)], false).unwrap_err();
+    assert!(matches!(error, QueueError::Poisoned), "{error:?}");
+    let error = rig.queue().permit_sending().unwrap_err();
+    assert!(matches!(error, QueueError::Poisoned), "{error:?}");
+    assert_eq!(
+        rig.disk.operations(),
+        before,
+        "a poisoned queue leaves the disk alone"
+    );
     rig.disk.power_cut(1);
     rig.reopen();
     rig.append(&[(0, 1, 10)], false).unwrap();
     rig.check();
+}
+
+#[test]
+fn one_failing_sync_is_written_again_to_a_new_segment() {
+    let mut rig = Rig::new(SMALL);
+    rig.append(&[(0, 1, 10)], false).unwrap();
+    let before = rig.queue().stats().segments;
+    rig.disk.fail_syncs(1);
+    rig.append(&[(0, 1, 10)], false).unwrap();
+    assert_eq!(rig.queue().stats().segments, before + 1);
+    rig.disk.power_cut(1);
+    rig.reopen();
+    assert_eq!(rig.queue().next(0), 2);
 }
 
 /// A power cut tears what was being written; it damages nothing and nothing goes missing.
