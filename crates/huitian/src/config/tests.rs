@@ -80,7 +80,19 @@ fn values_that_contradict_each_other_are_refused() {
         ),
         (
             "[mqtt]\naddr = \"192.168.1.2:1883\"",
-            "expected a loopback address",
+            "which says who may log in, or a loopback address",
+        ),
+        (
+            "[mqtt]\naddr = \"192.168.1.2:1883\"\nusers_file = \"u\"",
+            "passwords would go unencrypted to",
+        ),
+        (
+            "[mqtt]\ncert_file = \"c\"",
+            "mqtt.cert_file and mqtt.key_file belong together",
+        ),
+        (
+            "[[mqtt.brokers]]\nhost = \"h\"\nprotocol = 3",
+            "must be 4 (MQTT 3.1.1) or 5, found 3",
         ),
         ("[webhook]\nurl = \"ftp://x\"", "expected http://"),
         ("[retention]\nquota = \"1MB\"", "at least 100MB"),
