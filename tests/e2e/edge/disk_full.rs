@@ -15,12 +15,12 @@ use super::account::Account;
 use super::wide::{CHANNELS, Wide};
 use crate::recovery::compare::Stored;
 
-/// Bytes that something else has on the file system, so that 10 MB are soon full. With
-/// `HUITIAN_EDGE_DISK_WHOLE=1` the edge has all 24 MB.
-const BALLAST_BYTES: usize = 14_000_000;
+/// Bytes that something else has on the file system, so that 3 MB are soon full and soon read by
+/// the hub. With `HUITIAN_EDGE_DISK_WHOLE=1` the edge has all 24 MB.
+const BALLAST_BYTES: usize = 22_000_000;
 
 /// Readings given up before the hub comes back: more than one segment of the queue.
-const LOST_MIN: u64 = 250_000;
+const LOST_MIN: u64 = 50_000;
 
 /// A blocked edge acknowledges nothing for so long before the hub comes back.
 const QUIET: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ impl SmallDisk {
             say("SKIPPED (needs the right to mount a file system of 24 MB): disk_full");
             return None;
         }
-        if setting("HUITIAN_EDGE_DISK_WHOLE").as_deref() != Some("1") {
+        if !has_all_of_the_disk() {
             fs::write(point.join("ballast"), vec![7; BALLAST_BYTES]).unwrap();
         }
         Some(Self(point))
@@ -59,6 +59,17 @@ impl Drop for SmallDisk {
             say(&format!("{} stays mounted", self.0.display()));
         }
     }
+}
+
+fn has_all_of_the_disk() -> bool {
+    setting("HUITIAN_EDGE_DISK_WHOLE").as_deref() == Some("1")
+}
+
+/// A queue that may have more than there is. Where there is little its segments are of 1 MB, so
+/// that giving one up leaves others.
+fn queue(when_full: &str) -> String {
+    let size = if has_all_of_the_disk() { "32MB" } else { "8MB" };
+    format!("[queue]\nsize = \"{size}\"\nwhen_full = \"{when_full}\"\n")
 }
 
 /// Whether the edge says why it cannot keep anything.
@@ -76,18 +87,21 @@ fn what_a_full_disk_cost_is_counted_exactly_and_the_rest_is_there() {
     let Some(disk) = SmallDisk::mount(folder.path()) else {
         return;
     };
-    let mut chain = Chain::start(&mosquitto, Some(&disk.0.join("edge")), "");
+    let mut chain = Chain::start(
+        &mosquitto,
+        Some(&disk.0.join("edge")),
+        &queue("drop_oldest"),
+    );
     let (mqtt, begun) = (chain.edge.mqtt, Instant::now());
     chain.broker.kill();
     let mut wide = Wide::default();
-    wide.send_until(mqtt, |_wide| {
+    wide.deliver_until(mqtt, |_wide| {
         assert!(begun.elapsed() < LONGEST, "the disk is never full");
         chain
             .edge
             .figure("lost")
             .is_some_and(|lost| lost > LOST_MIN)
     });
-    wide.finish(mqtt);
     assert_eq!(wide.again, 0, "a full disk delays no acknowledgement");
     chain.broker.restart_without_database();
     chain.edge.wait_drained(LONGEST);
@@ -123,8 +137,7 @@ fn an_edge_that_blocks_on_a_full_disk_acknowledges_nothing_more_and_loses_nothin
     let Some(disk) = SmallDisk::mount(folder.path()) else {
         return;
     };
-    let settings = "[queue]\nwhen_full = \"block\"\n";
-    let mut chain = Chain::start(&mosquitto, Some(&disk.0.join("edge")), settings);
+    let mut chain = Chain::start(&mosquitto, Some(&disk.0.join("edge")), &queue("block"));
     let (mqtt, begun) = (chain.edge.mqtt, Instant::now());
     chain.broker.kill();
     let mut wide = Wide::default();

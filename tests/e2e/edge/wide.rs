@@ -43,7 +43,16 @@ pub struct Wide {
 }
 
 impl Wide {
-    /// Sends more until `is_enough`, which is asked after every look for answers.
+    /// Sends more until `is_enough`, and then waits for all acknowledgements.
+    pub fn deliver_until(&mut self, mqtt: SocketAddr, mut is_enough: impl FnMut(&Self) -> bool) {
+        let mut may_say_more = true;
+        self.run(mqtt, |wide| {
+            may_say_more = may_say_more && !is_enough(wide);
+            (may_say_more, !may_say_more && wide.open.is_empty())
+        });
+    }
+
+    /// Sends more until `is_enough`, which is asked after every look for answers, and hangs up.
     pub fn send_until(&mut self, mqtt: SocketAddr, mut is_enough: impl FnMut(&Self) -> bool) {
         let mut may_say_more = true;
         self.run(mqtt, |wide| {
