@@ -22,8 +22,8 @@ use crate::recovery::load::{World, deliver};
 /// How long the broker is away, s.
 const AWAY_S: u64 = 10;
 
-/// A short outage is made to weigh as much as one of two minutes: 120,000 readings.
-const WIDE_MESSAGES: usize = 6_000;
+/// A short outage is made to weigh as much as one of minutes: 100,000 readings.
+const WIDE_MESSAGES: usize = 5_000;
 
 /// From this length on, s, an outage weighs enough by itself.
 const LONG_S: u64 = 60;
