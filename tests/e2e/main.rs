@@ -8,6 +8,7 @@
     reason = "test code: what fails is a failed test"
 )]
 
+mod edge;
 mod lifecycle;
 mod page;
 mod pipeline;
@@ -18,3 +19,6 @@ mod services;
 
 /// The hub under test.
 const HUB: &str = env!("CARGO_BIN_EXE_hub-under-test");
+
+/// The edge under test.
+const EDGE: &str = env!("CARGO_BIN_EXE_edge-under-test");

@@ -12,6 +12,8 @@
 )]
 
 pub mod district;
+pub mod gateway;
+pub mod mosquitto;
 pub mod mqtt;
 pub mod net;
 pub mod process;
@@ -20,6 +22,8 @@ pub mod running;
 pub mod services;
 pub mod wall;
 
+pub use gateway::Edge;
+pub use mosquitto::Mosquitto;
 pub use process::Process;
 pub use running::Hub;
 pub use wall::until;

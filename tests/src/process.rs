@@ -45,6 +45,24 @@ impl Process {
         matches!(self.child.try_wait(), Ok(None))
     }
 
+    /// Bytes of memory that are resident; none where it has ended.
+    pub fn resident_bytes(&self) -> Option<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// Resident bytes that no file backs: what it has for itself alone.
+    pub fn private_bytes(&self) -> Option<u64> {
+        self.memory("RssAnon:")
+    }
+
+    fn memory(&self, name: &str) -> Option<u64> {
+        let status = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(status).ok()?;
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+        Some(kib * 1_024)
+    }
+
     /// SIGKILL, and waits for the end.
     pub fn kill(&mut self) {
         // Fails only where it has ended already, which is what is wanted.

@@ -142,16 +142,24 @@ impl<D: Disk> Source for Spool<D> {
                     row.epoch == epoch && row.first_n < range.end && row.end_n > range.start
                 };
                 let row = of_lane.iter().find(fits).or(of_lane.last());
-                // A row's devices are told once: with the range that begins it.
-                let begins = row.is_some_and(|row| row.first_n >= range.start);
-                let detail = row.filter(|_| begins).map(|row| row.detail.as_slice());
+                // Neighbouring rows leave one range between them. A row's devices are told once:
+                // with the range that it begins in.
+                let mut begun: Vec<&[u8]> = of_lane
+                    .iter()
+                    .filter(|row| fits(row) && row.first_n >= range.start)
+                    .map(|row| row.detail.as_slice())
+                    .collect();
+                if begun.is_empty() && !of_lane.iter().any(|row| fits(&row)) {
+                    let older = row.filter(|row| row.first_n >= range.start);
+                    begun.extend(older.map(|row| row.detail.as_slice()));
+                }
                 all.push(Gone {
                     partition,
                     first_n: range.start,
                     count: range.end - range.start,
                     reason: row.map_or(LossReason::Damaged, |row| reason(row.reason)),
                     at_ms: row.map_or(0, |row| row.at_ms),
-                    devices: detail.map_or_else(Vec::new, read_detail),
+                    devices: joined(&begun),
                 });
             }
         }
@@ -208,11 +216,7 @@ impl OnDrop for Droppings {
     }
 
     fn join(&mut self, older: &[u8], newer: &[u8]) -> Vec<u8> {
-        let mut counts: BTreeMap<DeviceId, u64> = read_detail(older).into_iter().collect();
-        for (device, count) in read_detail(newer) {
-            *counts.entry(device).or_default() += count;
-        }
-        write_detail(counts)
+        write_detail(joined(&[older, newer]).into_iter().collect())
     }
 }
 
@@ -228,6 +232,15 @@ fn write_detail(counts: BTreeMap<DeviceId, u64>) -> Vec<u8> {
             return bytes;
         }
     }
+}
+
+/// The devices of several rows together.
+fn joined(details: &[&[u8]]) -> Vec<(DeviceId, u64)> {
+    let mut counts: BTreeMap<DeviceId, u64> = BTreeMap::new();
+    for (device, count) in details.iter().flat_map(|detail| read_detail(detail)) {
+        *counts.entry(device).or_default() += count;
+    }
+    counts.into_iter().collect()
 }
 
 /// A detail that cannot be read names no devices: the count of the row stands all the same.

@@ -1,6 +1,5 @@
 //! A real mosquitto, read by the hub as a client.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -9,12 +8,12 @@ use std::time::Duration;
 
 use huitian_tests::district::District;
 use huitian_tests::mqtt::Publisher;
-use huitian_tests::net::{free_addr, listens};
+use huitian_tests::net::free_addr;
 use huitian_tests::random::Random;
 use huitian_tests::running::FastClock;
 use huitian_tests::services::{need, say};
 use huitian_tests::wall::pause;
-use huitian_tests::{Hub, Process, until};
+use huitian_tests::{Hub, Mosquitto, until};
 
 use super::FROM_MS;
 use crate::HUB;
@@ -32,25 +31,6 @@ const KILLS: usize = 6;
 
 /// Longest wait for a broker or a session.
 const LONGEST: Duration = Duration::from_secs(20);
-
-fn mosquitto(program: &Path, folder: &Path, addr: SocketAddr) -> Process {
-    let (ip, port) = (addr.ip(), addr.port());
-    // As root it would become another user, who cannot write here.
-    let text = format!("listener {port} {ip}\nallow_anonymous true\nuser root\n");
-    // What waits for the hub is bounded by the test, not by the broker.
-    let text = text + "max_inflight_messages 0\nmax_queued_messages 0\n";
-    let config = folder.join("mosquitto.conf");
-    fs::write(&config, text).unwrap();
-    let process = Process::start(
-        "mosquitto",
-        folder,
-        Command::new(program).arg("-c").arg(&config),
-    );
-    until("mosquitto to listen", LONGEST, || {
-        listens(addr).then_some(())
-    });
-    process
-}
 
 fn publish(program: &Path, addr: SocketAddr, (topic, payload): &(String, String)) {
     let (host, port) = (addr.ip().to_string(), addr.port().to_string());
@@ -74,7 +54,7 @@ fn what_an_external_broker_was_told_while_the_hub_was_down_arrives_after_its_sta
         addr.port()
     );
     let district = District::new(&session);
-    let _mosquitto = mosquitto(&broker, district.path(), addr);
+    let _mosquitto = Mosquitto::start_at(&broker, district.path(), addr);
     let mut hub = Hub::start(HUB, district);
     let mut count = 0;
     until("the session to be heard", LONGEST, || {
@@ -111,7 +91,7 @@ fn an_external_broker_that_comes_later_is_found() {
         addr.port()
     );
     let hub = Hub::start(HUB, District::new(&session));
-    let _mosquitto = mosquitto(&broker, hub.district.path(), addr);
+    let _mosquitto = Mosquitto::start_at(&broker, hub.district.path(), addr);
     let mut count = 0;
     until("the session to be heard", LONGEST, || {
         count += 1;
@@ -130,7 +110,7 @@ fn killed_under_load_it_loses_nothing_that_an_external_broker_has_taken() {
     let district = District::new(&format!(
         "\n[[mqtt.brokers]]\nhost = \"{ip}\"\nport = {port}\n"
     ));
-    let _mosquitto = mosquitto(&broker, district.path(), addr);
+    let _mosquitto = Mosquitto::start_at(&broker, district.path(), addr);
     let clock = FastClock::starting_at(FROM_MS, SPEED);
     let mut hub = Hub::start_at(HUB, district, Some(clock));
     let mut random = Random::seeded("HUITIAN_SEED");

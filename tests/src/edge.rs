@@ -1,0 +1,5 @@
+//! The program `huitian-edge`, built with the tests.
+
+fn main() -> std::process::ExitCode {
+    huitian_edge::main()
+}
