@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use huitian_model::uplink::{ConfigFile, ConfigOutcome};
+use huitian_mqtt::Login;
 use huitian_queue::{Folder, Queue, QueueError};
 use huitian_settings::ConfigFault;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -84,6 +85,9 @@ struct Agent {
     /// The part of the settings that is in force.
     in_force: PlantConfig,
     trial: Option<Trial>,
+    /// The last version that was given up after a trial, and why: a hub that has not heard of it
+    /// yet sends that version again.
+    ended: Option<(u64, String)>,
 }
 
 /// A configuration on trial.
@@ -101,8 +105,12 @@ struct Trial {
 /// # Errors
 /// [`EdgeError`].
 pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), EdgeError> {
-    let config = EdgeConfig::load(&options.file, &options.flags)?;
+    let mut config = EdgeConfig::load(&options.file, &options.flags)?;
+    if let Some(token) = &options.enroll {
+        log_in_with(&mut config, token);
+    }
     let configs = Configs::new(&config.data);
+    let was_on_trial = configs.trial() != 0;
     let (version, in_force, failed) = in_force(&config, &configs, &options.flags)?;
     let (site, lines) = plant::check(&in_force).map_err(EdgeError::Settings)?;
     let (spool, clock) = open_queue(&config, &in_force, options.wall)?;
@@ -111,6 +119,7 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
     let (news, mut heard) = mpsc::channel(NEWS_MAX);
     let (tap, _) = broadcast::channel(TAP_MAX);
     let (standing_in, standing) = watch::channel(Standing::default());
+    let refusals = options.enroll.is_some().then(|| news.clone());
     let ways = Ways {
         up: Some(up),
         news,
@@ -124,7 +133,7 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
     let kept = keep(keeper, asked)?;
     let (stop_link, link_stopped) = watch::channel(false);
     let link = tokio::spawn(link::run(
-        config.uplink.clone(),
+        (config.uplink.clone(), refusals),
         config.id.clone(),
         asks.clone(),
         outgoing,
@@ -137,6 +146,7 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
         plant: None,
         in_force,
         trial: None,
+        ended: failed.clone(),
         flags: options.flags,
         asks: asks.clone(),
         config,
@@ -148,7 +158,7 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
         agent.plant = Some(plant.map_err(EdgeError::Plant)?);
     }
     info!(edge = %agent.config.id, version, listens = ?agent.listens(), "ready");
-    if let Some((version, reason)) = failed {
+    if let Some((version, reason)) = failed.filter(|_| was_on_trial) {
         agent.tell(version, ConfigOutcome::RolledBack(reason)).await;
     }
     let ended = agent
@@ -162,6 +172,17 @@ pub async fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<()
     ended
 }
 
+/// Before an edge has its password, the token is it; a login that its file names stays.
+fn log_in_with(config: &mut EdgeConfig, token: &str) {
+    let own = config.id.as_str();
+    if (config.uplink.login.as_ref()).is_none_or(|login| login.username == own) {
+        config.uplink.login = Some(Login {
+            username: own.to_owned(),
+            password: token.to_owned(),
+        });
+    }
+}
+
 /// The part of the settings that is in force, its version, and the trial that failed by the end
 /// of the process.
 type InForce = (u64, PlantConfig, Option<(u64, String)>);
@@ -172,14 +193,18 @@ fn in_force(
     flags: &Overrides,
 ) -> Result<InForce, EdgeError> {
     let trial = configs.trial();
-    let failed = (trial != 0).then(|| {
-        let reason = "the edge ended while it was on trial".to_owned();
-        (trial, reason)
-    });
     let version = configs.current();
-    if failed.is_some() {
-        configs.settle(version).map_err(EdgeError::Other)?;
+    if trial != 0 {
+        configs.give_up(trial, version).map_err(EdgeError::Other)?;
     }
+    let given_up = configs.given_up();
+    let failed = (given_up != 0).then(|| {
+        let reason = match trial {
+            0 => "it was given up after a trial before the edge was started again",
+            _ => "the edge ended while it was on trial",
+        };
+        (given_up, reason.to_owned())
+    });
     if version == 0 {
         return Ok((0, config.plant.clone(), failed));
     }
@@ -348,6 +373,12 @@ impl Agent {
             // Said again while it is being tried, or in force already.
             return;
         }
+        if let Some((ended, reason)) = self.ended.clone()
+            && ended == version
+            && !dry_run
+        {
+            return self.tell(version, ConfigOutcome::RolledBack(reason)).await;
+        }
         let checked = self.configs.write(version, files).and_then(|()| {
             let file = self.configs.settings(version);
             let plant = PlantConfig::load(&file, &self.flags).map_err(|fault| fault.to_string())?;
@@ -444,7 +475,8 @@ impl Agent {
             version = trial.version,
             reason, "back to the former configuration"
         );
-        if let Err(fault) = self.configs.settle(trial.before) {
+        self.ended = Some((trial.version, reason.clone()));
+        if let Err(fault) = self.configs.give_up(trial.version, trial.before) {
             error!(fault, "the end of the trial could not be noted");
         }
         let checked = plant::check(&trial.former);

@@ -9,7 +9,7 @@ use huitian_mqtt::{Delivery, Qos, Session, SessionConfig, SessionError, SessionS
 use tokio::sync::{mpsc, watch};
 use tracing::{debug, info, warn};
 
-use crate::keeper::{Ask, LinkEvent, Outgoing};
+use crate::keeper::{Ask, LinkEvent, News, Outgoing};
 
 /// Answers that wait for the keeper.
 const ANSWERS_MAX: usize = 256;
@@ -17,12 +17,13 @@ const ANSWERS_MAX: usize = 256;
 /// Messages to the hub that wait: what may be on its way, and some greetings.
 pub const OUTGOING_MAX: usize = 64;
 
-/// Runs the connection until `stop`.
+/// Runs the connection until `stop`. An enrolment asks to hear of a refusal: with a wrong token
+/// there is nothing to wait for.
 ///
 /// # Errors
 /// [`SessionError`] where the settings cannot be used.
 pub async fn run(
-    config: SessionConfig,
+    (config, refusals): (SessionConfig, Option<mpsc::Sender<News>>),
     edge: EdgeId,
     asks: mpsc::Sender<Ask>,
     mut outgoing: mpsc::Receiver<Outgoing>,
@@ -49,6 +50,10 @@ pub async fn run(
         };
         let event = match next {
             Next::Status(now) => {
+                if let (Some(news), true) = (&refusals, now.refused) {
+                    // Where it is full the same has been said already.
+                    let _said = news.try_send(News::NotEnrolled);
+                }
                 let present = now.connected.then_some(now.connection);
                 if present == connection {
                     continue;

@@ -131,9 +131,9 @@ impl EdgeConfig {
         });
         let data = data.unwrap_or_else(|| PathBuf::from(DATA_DEFAULT));
         let trial = raw.edge.trial.unwrap_or(Span(120_000));
-        if !(5_000..=3_600_000).contains(&trial.0) {
+        if !(1_000..=3_600_000).contains(&trial.0) {
             return Err(ConfigFault::plain(format!(
-                "edge.trial must be 5s to 1h, found {trial}"
+                "edge.trial must be 1s to 1h, found {trial}"
             )));
         }
         let (uplink, rest) = raw.split();

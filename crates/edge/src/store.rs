@@ -4,9 +4,10 @@
 //! configs/N/          the files of version N
 //! configs/current     "N": the version in force; missing: the edge's own file is
 //! configs/trial       "N": the version that is on trial; at a start this means that it failed
+//! configs/given-up    "N": the version that failed its trial last: it is not tried again
 //! ```
 //!
-//! Each of the two small files is written beside and renamed, so it is whole or the former one.
+//! Each of the three small files is written beside and renamed, so it is whole or the former one.
 
 use std::io::Write;
 use std::path::{Component, Path, PathBuf};
@@ -38,6 +39,11 @@ impl Configs {
     /// The version that was on trial when the process ended; 0 for none.
     pub fn trial(&self) -> u64 {
         self.number("trial")
+    }
+
+    /// The version that failed its trial last; 0 for none.
+    pub fn given_up(&self) -> u64 {
+        self.number("given-up")
     }
 
     fn number(&self, name: &str) -> u64 {
@@ -104,6 +110,15 @@ impl Configs {
     pub fn settle(&self, version: u64) -> Result<(), String> {
         self.set("current", version)?;
         self.set("trial", 0)
+    }
+
+    /// The trial of `version` has failed: `before` is in force again.
+    ///
+    /// # Errors
+    /// What the disk said.
+    pub fn give_up(&self, version: u64, before: u64) -> Result<(), String> {
+        self.set("given-up", version)?;
+        self.settle(before)
     }
 
     fn set(&self, name: &str, version: u64) -> Result<(), String> {

@@ -48,6 +48,8 @@ pub struct SessionStatus {
     pub oversized: u64,
     /// Why the last connection ended or could not be made; none before the first trouble.
     pub last_error: Option<String>,
+    /// Whether that was the broker's refusal of who we are or of what we ask for.
+    pub refused: bool,
 }
 
 /// A running session. Dropping it ends the connection at once; [`Session::stop`] does so in order.
@@ -189,6 +191,8 @@ impl Driver {
                 status.connected = false;
                 if let Err(lost) = &ended {
                     status.last_error = Some(lost.to_string());
+                    status.refused =
+                        matches!(lost, Lost::Deaf(Deaf::Refused(_)) | Lost::Subscription(..));
                 }
             });
             let Err(lost) = ended else { return };

@@ -1,0 +1,8 @@
+//! The whole edge in this process; the test plays its hub through a real broker.
+
+#[cfg(test)]
+mod enroll;
+#[cfg(test)]
+mod push;
+#[cfg(test)]
+mod support;
