@@ -54,11 +54,12 @@ impl Edge {
         let own = folder.join("data");
         let data = place.data.unwrap_or(&own).to_path_buf();
         let text = format!(
-            "[edge]\nid = \"gate-1\"\ndata = {data:?}\n\n[uplink]\nhost = \"{}\"\nport = {}\n\n\
-             [mqtt]\naddr = \"{mqtt}\"\n\n[inventory]\ndir = {:?}\n\n{more}",
+            "[edge]\nid = \"gate-1\"\ndata = \"{}\"\n\n[uplink]\nhost = \"{}\"\nport = {}\n\n\
+             [mqtt]\naddr = \"{mqtt}\"\n\n[inventory]\ndir = \"{}\"\n\n{more}",
+            data.display(),
             place.uplink.ip(),
             place.uplink.port(),
-            place.inventory
+            place.inventory.display()
         );
         fs::write(folder.join("edge.toml"), text).expect("a file");
         let program = PathBuf::from(program);

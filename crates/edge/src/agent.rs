@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use huitian_model::uplink::{ConfigFile, ConfigOutcome};
 use huitian_mqtt::Login;
-use huitian_queue::{Folder, Queue, QueueError};
+use huitian_queue::QueueError;
 use huitian_settings::ConfigFault;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use tracing::{error, info, warn};
@@ -18,8 +19,11 @@ use crate::local::Local;
 use crate::plant::{self, Plant, PlantError};
 use crate::random::random;
 use crate::settings::{EdgeConfig, Overrides, PlantConfig, password_file};
-use crate::spool::Spool;
 use crate::store::{Configs, write_whole};
+
+mod opening;
+
+use opening::{Kept, keep, open_queue};
 
 /// Between two heartbeats.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(30);
@@ -218,49 +222,13 @@ fn in_force(
     }
 }
 
-fn open_queue(
-    config: &EdgeConfig,
-    plant: &PlantConfig,
-    wall: Wall,
-) -> Result<(Spool<Folder>, Clock), EdgeError> {
-    let folder = Folder::new(config.data.join("queue"));
-    let (queue, opened) = Queue::open(folder, plant.limits, wall().0, random())?;
-    for damage in &opened.damage {
-        error!(?damage, "the queue was damaged: this is what it costs");
-    }
-    let mut spool = Spool::new(queue, random);
-    let (newest, unset) = spool.newest()?;
-    let clock = Clock::new(wall, newest, unset);
-    info!(
-        waiting = spool.waiting(),
-        is_new = opened.is_new,
-        clock_set = clock.is_set(),
-        "queue"
-    );
-    Ok((spool, clock))
-}
-
-/// The keeper's thread, and how it ended.
-type Kept = tokio::sync::oneshot::Receiver<Result<(), QueueError>>;
-
-fn keep(keeper: Keeper<Folder>, asked: mpsc::Receiver<Ask>) -> Result<Kept, EdgeError> {
-    let (ended, kept) = tokio::sync::oneshot::channel();
-    let thread = std::thread::Builder::new().name("keeper".to_owned());
-    thread
-        .spawn(move || {
-            // Nobody waits only where the whole process ends.
-            let _gone = ended.send(keeper.run(asked));
-        })
-        .map_err(|error| EdgeError::Other(format!("no thread: {error}")))?;
-    Ok(kept)
-}
-
 enum Next {
     Stop,
     Kept(Result<Result<(), QueueError>, tokio::sync::oneshot::error::RecvError>),
     News(News),
     Tick,
     Heartbeat,
+    Reload,
 }
 
 impl Agent {
@@ -280,6 +248,8 @@ impl Agent {
         let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut was_linked = false;
+        let mut hangup = signal(SignalKind::hangup())
+            .map_err(|error| EdgeError::Other(format!("no signals: {error}")))?;
         loop {
             let next = tokio::select! {
                 _stopped = stop.wait_for(|stop| *stop) => Next::Stop,
@@ -287,6 +257,7 @@ impl Agent {
                 Some(news) = news.recv() => Next::News(news),
                 _now = tick.tick() => Next::Tick,
                 _now = heartbeat.tick() => Next::Heartbeat,
+                _hangup = hangup.recv() => Next::Reload,
             };
             match next {
                 Next::Stop => break,
@@ -308,6 +279,12 @@ impl Agent {
                     }
                     was_linked = is_linked;
                     self.ask(Ask::Tick).await;
+                }
+                Next::Reload => {
+                    info!("SIGHUP: reading users and certificates again");
+                    if let Some(plant) = &self.plant {
+                        plant.reload();
+                    }
                 }
                 Next::Heartbeat => {
                     let buses = self.plant.as_ref().map_or_else(Vec::new, Plant::buses);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use huitian_console::{
     Board, Console, ConsoleConfig, ConsoleError, Health, Limits, Phase, Progress, World,
 };
-use huitian_edge::{Intake, Numbering, SourceError};
+use huitian_edge::{Intake, Numbering, SourceError, Sources};
 use huitian_model::{EdgeId, UtcMs};
 use huitian_notify::{Secret, Webhook};
 use huitian_store::{AlertQuery, Retention, Sqlite, StoreConfig, StoreError};
@@ -34,8 +34,10 @@ use crate::metrics::Metrics;
 use huitian_edge::random;
 
 mod inputs;
+mod signals;
 
 use inputs::FleetEnds;
+use signals::{hangup, signals};
 
 /// Asks that wait for the appender: two group commits.
 const ASKS_MAX: usize = 8_192;
@@ -221,7 +223,7 @@ impl Hub {
         };
         let demo = demo.map(|demo| self.demo_run(demo, &asks, end));
         self.live(demo, &asks, names, &mut tasks);
-        let ended = self.wait(signalled, appended, &mut tasks).await;
+        let ended = self.wait(signalled, appended, &mut tasks, &sources).await;
         info!("stopping");
         // In order: nothing more comes in, what came in is stored, engines reach it and save.
         let stopping = async {
@@ -275,13 +277,17 @@ impl Hub {
         signalled: oneshot::Receiver<()>,
         appended: tokio::task::JoinHandle<Result<(), StoreError>>,
         tasks: &mut Tasks,
+        sources: &Sources,
     ) -> Result<(), HubError> {
         let other = |error: tokio::task::JoinError| HubError::Other(error.to_string());
+        let mut hangup = hangup()?;
         tokio::pin!(signalled);
         tokio::pin!(appended);
         loop {
             tokio::select! {
                 _signal = &mut signalled => return Ok(()),
+                // Who may log in, and certificates; all else is the reloader's.
+                _hangup = hangup.recv() => sources.reload(),
                 appended = &mut appended => return Ok(appended.map_err(other)??),
                 Some(task) = tasks.join_next() => task.map_err(other)??,
             }
@@ -471,21 +477,3 @@ struct LogEnd {
 
 /// Longest time between the signal and the end (promises D20: 5 s).
 const STOP_MAX: Duration = Duration::from_millis(4_500);
-
-/// Resolves at the first SIGTERM or SIGINT.
-fn signals() -> Result<oneshot::Receiver<()>, HubError> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let other = |error: std::io::Error| HubError::Other(format!("no signals: {error}"));
-    let mut terminate = signal(SignalKind::terminate()).map_err(other)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(other)?;
-    let (sender, receiver) = oneshot::channel();
-    tokio::spawn(async move {
-        tokio::select! {
-            _terminate = terminate.recv() => {}
-            _interrupt = interrupt.recv() => {}
-        }
-        // Nobody waits any more where the hub has stopped for another reason.
-        let _gone = sender.send(());
-    });
-    Ok(receiver)
-}
