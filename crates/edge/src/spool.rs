@@ -247,3 +247,6 @@ fn joined(details: &[&[u8]]) -> Vec<(DeviceId, u64)> {
 fn read_detail(bytes: &[u8]) -> Vec<(DeviceId, u64)> {
     postcard::from_bytes(bytes).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
