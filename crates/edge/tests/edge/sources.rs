@@ -69,15 +69,15 @@ async fn what_became_no_reading_is_told_to_the_hub_once_and_the_next_message_is_
     let mut readings = 0;
     let mut told = None;
     hub.until(|up| {
-        match up {
-            Up::Frame { frame, .. } => readings += frame.readings.len(),
-            Up::Notes {
-                notes, strangers, ..
-            } => {
-                assert!(told.is_none(), "told twice");
-                told = Some((notes.clone(), strangers.clone()));
-            }
-            _ => {}
+        if let Up::Frame { frame, .. } = up {
+            readings += frame.readings.len();
+        }
+        if let Up::Notes {
+            notes, strangers, ..
+        } = up
+        {
+            assert!(told.is_none(), "told twice");
+            told = Some((notes.clone(), strangers.clone()));
         }
         (readings > 0 && told.is_some()).then_some(())
     })
@@ -117,9 +117,11 @@ async fn a_backlog_of_1970_is_marked_and_moved_once_the_clock_is_set() {
     let before = clock::wall();
     let edge = Edge::with(&place, unset, None);
     device(listen, &[fill(10)]).await;
-    let frame = |up: &Up| match up {
-        Up::Frame { frame, .. } => Some(frame.clone()),
-        _ => None,
+    let frame = |up: &Up| {
+        let Up::Frame { frame, .. } = up else {
+            return None;
+        };
+        Some(frame.clone())
     };
     let first = hub.until(frame).await;
     assert!(first.unset_now.is_some(), "the hub must know: {first:?}");
