@@ -45,9 +45,11 @@ async fn an_edge_comes_in_with_its_token_and_later_with_the_password_that_it_was
     let place = Place::new(&hub, listen, "");
 
     let edge = Edge::with(&place, clock::wall, Some(&token));
-    let shown = hub.until(|up| match up {
-        Up::Enroll { instance, token } => Some((*instance, token.clone())),
-        _ => None,
+    let shown = hub.until(|up| {
+        let Up::Enroll { instance, token } = up else {
+            return None;
+        };
+        Some((*instance, token.clone()))
     });
     let (instance, shown) = shown.await;
     assert_eq!(shown, token);

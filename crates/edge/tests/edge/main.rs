@@ -1,8 +1,12 @@
 //! The whole edge in this process; the test plays its hub through a real broker.
 
 #[cfg(test)]
+mod buses;
+#[cfg(test)]
 mod enroll;
 #[cfg(test)]
 mod push;
+#[cfg(test)]
+mod sources;
 #[cfg(test)]
 mod support;

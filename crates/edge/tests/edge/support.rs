@@ -133,7 +133,7 @@ impl Hub {
                 instance: *instance,
                 id: *id,
             }),
-            _ => {}
+            Up::Lost { .. } | Up::Heartbeat { .. } | Up::Config { .. } | Up::Enroll { .. } => {}
         }
     }
 
@@ -159,20 +159,25 @@ impl Hub {
 
     /// The next word on a configuration.
     pub async fn outcome(&mut self) -> (u64, ConfigOutcome) {
-        self.until(|up| match up {
-            Up::Config {
+        self.until(|up| {
+            let Up::Config {
                 version, outcome, ..
-            } => Some((*version, outcome.clone())),
-            _ => None,
+            } = up
+            else {
+                return None;
+            };
+            Some((*version, outcome.clone()))
         })
         .await
     }
 
     /// The configuration with which the edge says hello.
     pub async fn hello(&mut self) -> u64 {
-        self.until(|up| match up {
-            Up::Hello { config_version, .. } => Some(*config_version),
-            _ => None,
+        self.until(|up| {
+            let Up::Hello { config_version, .. } = up else {
+                return None;
+            };
+            Some(*config_version)
         })
         .await
     }
