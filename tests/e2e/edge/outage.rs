@@ -93,7 +93,7 @@ fn drain(seen: &[Seen]) -> Drain {
     let of = |origin: Origin| seen.iter().filter(move |it| it.frame.origin == origin);
     let count = |it: &Seen| it.frame.readings.len();
     let first = of(Origin::Backlog).next().map_or(0, |it| it.at_ms);
-    let last = of(Origin::Backlog).last().map_or(0, |it| it.at_ms);
+    let last = of(Origin::Backlog).next_back().map_or(0, |it| it.at_ms);
     let mut drain = Drain {
         backlog: of(Origin::Backlog).map(count).sum(),
         took_ms: last - first,
