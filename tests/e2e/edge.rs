@@ -10,6 +10,7 @@ use huitian_tests::{Edge, Hub, Mosquitto};
 use crate::{EDGE, HUB};
 
 mod account;
+mod copies;
 mod disk_full;
 mod figures;
 mod kills;

@@ -294,11 +294,7 @@ impl Agent {
         }
         info!("stopping");
         // Sources end first, so that what they still hand over is kept.
-        if let Some(plant) = self.plant.take()
-            && tokio::time::timeout(STOP_MAX, plant.stop()).await.is_err()
-        {
-            warn!("not all devices were answered in time: they send again");
-        }
+        self.stop_plant().await;
         self.ask(Ask::Stop).await;
         match kept.await {
             Ok(Err(failure)) => Err(failure.into()),
@@ -394,6 +390,15 @@ impl Agent {
         }
     }
 
+    /// Ends what runs, within a limit.
+    async fn stop_plant(&mut self) {
+        if let Some(plant) = self.plant.take()
+            && tokio::time::timeout(STOP_MAX, plant.stop()).await.is_err()
+        {
+            warn!("not all devices were answered in time: they send again");
+        }
+    }
+
     /// Ends what runs, and runs this.
     async fn go_over(
         &mut self,
@@ -401,9 +406,7 @@ impl Agent {
         site: &crate::site::Site,
         lines: Vec<crate::buses::Prepared>,
     ) -> Result<(), PlantError> {
-        if let Some(plant) = self.plant.take() {
-            plant.stop().await;
-        }
+        self.stop_plant().await;
         let reader = plant::reader(&config, site);
         self.ask(Ask::Intake(Box::new(reader))).await;
         let plant = Plant::start(&config, lines, &self.clock, &self.asks).await?;
@@ -436,10 +439,13 @@ impl Agent {
             return self.go_back(reason).await;
         }
         let version = trial.version;
-        self.trial = None;
         match self.configs.settle(version) {
-            Ok(()) => self.tell(version, ConfigOutcome::Applied).await,
-            Err(fault) => error!(version, fault, "in force, but not after a restart"),
+            Ok(()) => {
+                self.trial = None;
+                self.tell(version, ConfigOutcome::Applied).await;
+            }
+            // After a restart the former would be in force: better it is from now on.
+            Err(fault) => self.go_back(format!("it could not be kept: {fault}")).await,
         }
     }
 

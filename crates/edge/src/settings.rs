@@ -138,7 +138,7 @@ impl EdgeConfig {
         }
         let (uplink, rest) = raw.split();
         Ok(Self {
-            uplink: session(uplink, &id, &data)?,
+            uplink: session(uplink.map(|raw| raw.below(folder)), &id, &data)?,
             id,
             data,
             trial_ms: trial.0,
@@ -186,7 +186,7 @@ impl Raw {
             .unwrap_or_else(|| PathBuf::from("inventory"));
         let lines = LineConfig::all(self.modbus);
         Ok(PlantConfig {
-            mqtt: self.mqtt.check(flags.mqtt, defaults)?,
+            mqtt: self.mqtt.below(folder).check(flags.mqtt, defaults)?,
             lines: lines.map_err(|fault| ConfigFault::plain(fault.to_string()))?,
             site: SiteConfig {
                 inventory: folder.join(dir),

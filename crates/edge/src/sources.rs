@@ -2,7 +2,7 @@
 //! settings and the same code in the edge and in the hub.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,7 +106,31 @@ pub struct Defaults {
     pub topics: &'static [&'static str],
 }
 
+/// Puts a path below the folder that it is relative to.
+fn below(folder: &Path, path: &mut Option<PathBuf>) {
+    if let Some(path) = path {
+        *path = folder.join(&*path);
+    }
+}
+
 impl MqttRaw {
+    /// The same with all its paths relative to a folder.
+    #[must_use]
+    pub fn below(mut self, folder: &Path) -> Self {
+        for path in [
+            &mut self.users_file,
+            &mut self.cert_file,
+            &mut self.key_file,
+            &mut self.client_ca_file,
+            &mut self.client_crl_file,
+        ] {
+            below(folder, path);
+        }
+        let brokers = std::mem::take(&mut self.brokers).into_iter();
+        self.brokers = brokers.map(|broker| broker.below(folder)).collect();
+        self
+    }
+
     /// Checks what no single value can say about itself; `flag` goes before the file.
     ///
     /// # Errors
@@ -165,6 +189,22 @@ impl MqttRaw {
 }
 
 impl BrokerRaw {
+    /// The same with all its paths relative to a folder.
+    #[must_use]
+    pub fn below(mut self, folder: &Path) -> Self {
+        below(folder, &mut self.password_file);
+        if let Some(tls) = &mut self.tls {
+            let paths = [
+                &mut tls.ca_file,
+                &mut tls.cert_file,
+                &mut tls.key_file,
+                &mut tls.crl_file,
+            ];
+            paths.into_iter().for_each(|path| below(folder, path));
+        }
+        self
+    }
+
     /// The session that it asks for.
     ///
     /// # Errors
