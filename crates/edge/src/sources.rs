@@ -200,7 +200,9 @@ impl BrokerRaw {
                 &mut tls.key_file,
                 &mut tls.crl_file,
             ];
-            paths.into_iter().for_each(|path| below(folder, path));
+            for path in paths {
+                below(folder, path);
+            }
         }
         self
     }
