@@ -194,7 +194,7 @@ mod tests {
         let configs = Configs::new(dir.path());
         for name in ["../up", "/etc/passwd", "", "a/../../b", "./x"] {
             let written = configs.write(1, &[file("edge.toml"), file(name)]);
-            assert_eq!(written.is_err(), name != "./x", "{name}");
+            assert!(written.is_err(), "{name}");
         }
         assert!(configs.write(1, &[file("inventory/sites.csv")]).is_err());
         configs
