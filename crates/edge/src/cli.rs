@@ -23,6 +23,9 @@ const EXIT_TEMPORARY: u8 = 75;
 #[derive(Parser, Debug)]
 #[command(name = "huitian-edge", version)]
 struct Cli {
+    /// Read every bus once, print what was read, and send nothing: the same as the command `once`.
+    #[arg(long, visible_alias = "test")]
+    once: bool,
     #[command(flatten)]
     flags: Flags,
     #[command(subcommand)]
@@ -101,7 +104,12 @@ fn dispatch(cli: &Cli) -> Result<ExitCode, EdgeError> {
         mqtt: flags.mqtt,
     };
     let load = || EdgeConfig::load(&flags.config, &over);
-    match &cli.command {
+    let command = if cli.once {
+        Some(&Command::Once)
+    } else {
+        cli.command.as_ref()
+    };
+    match command {
         None | Some(Command::Run) => run(flags, over, None),
         Some(Command::Enroll { token }) => {
             run(flags, over, Some(token.clone()))?;
