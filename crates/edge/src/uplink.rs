@@ -28,6 +28,10 @@ const FLIGHT_MAX: usize = 16;
 /// Of these so many may be backlog, so that what is live never waits behind it.
 const BACKLOG_FLIGHT_MAX: usize = 12;
 
+/// And so many live: while they are on their way, what comes is gathered into the next frame. A
+/// frame for each of a hundred commits a second would take every place from the backlog.
+const LIVE_FLIGHT_MAX: usize = 4;
+
 /// Bytes of entries that one frame is made of, at most, if there is more than one.
 const FRAME_BYTES: u64 = 64 * 1024;
 
@@ -51,6 +55,7 @@ struct Flight {
     first: u64,
     end: u64,
     is_backlog: bool,
+    sent_ms: i64,
 }
 
 /// What an answer asks of the rest of the edge.
@@ -246,7 +251,11 @@ impl Uplink {
             pumped.wants_hello = true;
             return Ok(pumped);
         }
-        self.tell_gone(source, &mut pumped)?;
+        // One frame that was lost while others are answered is sent again by itself.
+        let is_fresh =
+            |flight: &Flight| now.mono_ms.saturating_sub(flight.sent_ms) <= ANSWER_MS_MAX;
+        self.flights.retain(is_fresh);
+        self.tell_gone(source, now, &mut pumped)?;
         let mut may_read = true;
         while may_read && self.flights.len() < FLIGHT_MAX {
             may_read = self.send_one(source, now, &mut pumped)?;
@@ -257,6 +266,7 @@ impl Uplink {
     fn tell_gone<S: Source>(
         &mut self,
         source: &mut S,
+        now: Now,
         pumped: &mut Pumped,
     ) -> Result<(), S::Error> {
         let gone = source.gone(LOST_RANGES_MAX)?;
@@ -275,6 +285,7 @@ impl Uplink {
                 first: gone.first_n,
                 end,
                 is_backlog: true,
+                sent_ms: now.mono_ms,
             });
             pumped.messages.push(Up::Lost {
                 instance: self.instance,
@@ -350,7 +361,12 @@ impl Uplink {
                 .unwrap_or_default();
             self.open_range(lane, from, lane.next)
         });
-        if let Some(range) = live {
+        let live_flights = self
+            .flights
+            .iter()
+            .filter(|flight| !flight.is_backlog)
+            .count();
+        if let Some(range) = live.filter(|_| live_flights < LIVE_FLIGHT_MAX) {
             return self.send_range(source, range, now, pumped);
         }
         let backlog = self
@@ -423,6 +439,7 @@ impl Uplink {
             first: frame.first_n,
             end: until,
             is_backlog,
+            sent_ms: now.mono_ms,
         });
         pumped.readings += until - frame.first_n;
         pumped.messages.push(Up::Frame {

@@ -92,7 +92,10 @@ struct Drain {
 fn drain(seen: &[Seen]) -> Drain {
     let of = |origin: Origin| seen.iter().filter(move |it| it.frame.origin == origin);
     let count = |it: &Seen| it.frame.readings.len();
-    let first = of(Origin::Backlog).next().map_or(0, |it| it.at_ms);
+    // What came before the first greeting is backlog too, long before the outage: the twentieth
+    // part that was seen first is left out.
+    let early = of(Origin::Backlog).count() / 20;
+    let first = of(Origin::Backlog).nth(early).map_or(0, |it| it.at_ms);
     let last = of(Origin::Backlog).next_back().map_or(0, |it| it.at_ms);
     let mut drain = Drain {
         backlog: of(Origin::Backlog).map(count).sum(),
