@@ -39,6 +39,14 @@ impl Subject for OnDisk {
     async fn restart(&mut self, store: Sqlite) -> Result<Sqlite, StoreError> {
         let config = StoreConfig::new(store.dir());
         drop(store);
+        // A child that another test is just starting holds every lock until it has become
+        // another program.
+        for _ in 0..1_000 {
+            match Sqlite::open(config.clone()) {
+                Err(StoreError::InUse(_)) => tokio::task::yield_now().await,
+                opened => return opened,
+            }
+        }
         Sqlite::open(config)
     }
 }
