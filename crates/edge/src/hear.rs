@@ -51,6 +51,29 @@ impl NoteReason {
             Self::Retained => "retained",
         }
     }
+
+    /// The name of the intake ledger's reason, which is coarser.
+    pub const fn ledger_name(self) -> &'static str {
+        match self {
+            Self::UnknownDevice => "unknown_device",
+            Self::NotReadings | Self::Retained => "not_readings",
+            Self::Refused(refused) => match refused {
+                RefusalReason::Oversized => "oversized",
+                RefusalReason::OutOfRange => "out_of_range",
+                RefusalReason::WrongTopic | RefusalReason::IdentityMismatch => "wrong_topic",
+                RefusalReason::UnknownProfile | RefusalReason::PayloadShape => "wrong_profile",
+                RefusalReason::NotJson
+                | RefusalReason::TooDeep
+                | RefusalReason::TooManyKeys
+                | RefusalReason::DuplicateKey
+                | RefusalReason::TooLong
+                | RefusalReason::TooManyItems
+                | RefusalReason::MissingField
+                | RefusalReason::WrongType
+                | RefusalReason::UnknownChannel => "malformed",
+            },
+        }
+    }
 }
 
 /// What became of a message, or a part of it, that is no reading.

@@ -18,7 +18,7 @@ mod ask;
 mod pack;
 
 pub use ask::{Ask, LinkEvent, News, Outgoing, Reader, Standing, Ways};
-use pack::{memory_bytes, payloads, reason_name};
+use pack::{memory_bytes, payloads};
 
 use crate::clock::Clock;
 use crate::hear::{Heard, Message};
@@ -68,7 +68,6 @@ pub struct Keeper<D: Disk> {
     notes_id: u64,
     last_outcome: Option<Up>,
     standing: Standing,
-    started: UtcMs,
 }
 
 impl<D: Disk> Keeper<D> {
@@ -83,7 +82,6 @@ impl<D: Disk> Keeper<D> {
         let (instance, former) = instances.split_first().unwrap_or((&0, &[]));
         let (instance, former) = (*instance, former.to_vec());
         Self {
-            started: clock.now(),
             spool,
             reader,
             clock,
@@ -216,7 +214,7 @@ impl<D: Disk> Keeper<D> {
             self.strangers.insert(stranger.address.clone(), row);
         }
         for note in &heard.notes {
-            let reason = reason_name(note.reason);
+            let reason = note.reason.ledger_name();
             let mut key = (note.source.clone(), reason.to_owned());
             if self.notes.len() >= NOTES_MAX && !self.notes.contains_key(&key) {
                 "(other)".clone_into(&mut key.0);
@@ -456,10 +454,5 @@ impl<D: Disk> Keeper<D> {
             *known = standing;
             is_news
         });
-    }
-
-    /// When this keeper began, by its clock.
-    pub const fn started(&self) -> UtcMs {
-        self.started
     }
 }

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use huitian_codec::RefusalReason;
 use huitian_model::Partition;
 use tracing::error;
 
 use crate::batch::Batch;
-use crate::hear::NoteReason;
 use crate::number::{Numbered, Packing};
 
 /// Readings of one entry of the queue: with names as long as they may be 340 KB, so that every
@@ -39,29 +37,6 @@ pub fn payloads(readings: &[Numbered], clock_set: bool) -> Vec<(u8, u32, i64, Ve
         }
     }
     payloads
-}
-
-/// The reason's name as the hub's intake ledger knows it.
-pub fn reason_name(reason: NoteReason) -> &'static str {
-    match reason {
-        NoteReason::UnknownDevice => "unknown_device",
-        NoteReason::NotReadings | NoteReason::Retained => "not_readings",
-        NoteReason::Refused(refused) => match refused {
-            RefusalReason::Oversized => "oversized",
-            RefusalReason::OutOfRange => "out_of_range",
-            RefusalReason::WrongTopic | RefusalReason::IdentityMismatch => "wrong_topic",
-            RefusalReason::UnknownProfile | RefusalReason::PayloadShape => "wrong_profile",
-            RefusalReason::NotJson
-            | RefusalReason::TooDeep
-            | RefusalReason::TooManyKeys
-            | RefusalReason::DuplicateKey
-            | RefusalReason::TooLong
-            | RefusalReason::TooManyItems
-            | RefusalReason::MissingField
-            | RefusalReason::WrongType
-            | RefusalReason::UnknownChannel => "malformed",
-        },
-    }
 }
 
 /// Resident memory, where the system says.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use huitian_edge::{Heard, Intake, Message, NoteReason, Numbering, Polled, Way};
+use huitian_edge::{Heard, Intake, Message, Numbering, Polled, Way};
 use huitian_model::uplink::{self, UpNote, UpStranger};
 use huitian_model::{EdgeId, IdError, Origin, Partition, Position, Record, Tick, UtcMs};
 use huitian_mqtt::{Delivery, Verdict};
@@ -280,7 +280,7 @@ impl Appender {
             group.notes.push(IntakeNote {
                 at,
                 source: note.source.clone(),
-                reason: intake_reason(note.reason),
+                reason: intake_reason(note.reason.ledger_name()),
                 count: 1,
                 sample: Some(
                     delivery
@@ -406,8 +406,7 @@ fn intake_note(note: UpNote) -> IntakeNote {
     IntakeNote {
         at: note.at,
         source: note.source,
-        // An edge of another version may know reasons that we do not.
-        reason: IntakeReason::from_name(&note.reason).unwrap_or(IntakeReason::Malformed),
+        reason: intake_reason(&note.reason),
         count: note.count,
         sample: Some(note.sample),
     }
@@ -422,25 +421,7 @@ fn unknown_note(stranger: UpStranger) -> UnknownNote {
     }
 }
 
-fn intake_reason(reason: NoteReason) -> IntakeReason {
-    use huitian_codec::RefusalReason as Refused;
-    match reason {
-        NoteReason::UnknownDevice => IntakeReason::UnknownDevice,
-        NoteReason::NotReadings | NoteReason::Retained => IntakeReason::NotReadings,
-        NoteReason::Refused(refused) => match refused {
-            Refused::Oversized => IntakeReason::Oversized,
-            Refused::OutOfRange => IntakeReason::OutOfRange,
-            Refused::WrongTopic | Refused::IdentityMismatch => IntakeReason::WrongTopic,
-            Refused::UnknownProfile | Refused::PayloadShape => IntakeReason::WrongProfile,
-            Refused::NotJson
-            | Refused::TooDeep
-            | Refused::TooManyKeys
-            | Refused::DuplicateKey
-            | Refused::TooLong
-            | Refused::TooManyItems
-            | Refused::MissingField
-            | Refused::WrongType
-            | Refused::UnknownChannel => IntakeReason::Malformed,
-        },
-    }
+fn intake_reason(name: &str) -> IntakeReason {
+    // An edge of another version may know reasons that we do not.
+    IntakeReason::from_name(name).unwrap_or(IntakeReason::Malformed)
 }
