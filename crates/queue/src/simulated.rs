@@ -141,6 +141,12 @@ impl Simulated {
         held(&self.world).failing_syncs
     }
 
+    /// Whether there is power; without it every operation fails until [`Simulated::power_cut`]
+    /// brings it back.
+    pub fn has_power(&self) -> bool {
+        held(&self.world).has_power
+    }
+
     /// Whether the fault that was asked for has happened.
     pub fn has_failed(&self) -> bool {
         held(&self.world).fault.is_none()

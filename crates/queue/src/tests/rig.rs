@@ -38,8 +38,6 @@ pub(super) struct Rig {
     unsure: Vec<Spec>,
     opened: u64,
     epoch: u64,
-    /// A fault was set that takes the power away.
-    pub(super) may_lose_power: bool,
     /// Bits of files that turned over.
     pub(super) rotten: BTreeSet<(String, usize, u8)>,
     /// The time of appends.
@@ -67,7 +65,6 @@ impl Rig {
             unsure: Vec::new(),
             opened: 0,
             epoch: 0,
-            may_lose_power: false,
             rotten: BTreeSet::new(),
             clock: NOW,
         };
