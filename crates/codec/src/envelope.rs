@@ -13,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use huitian_model::{DeviceId, SiteId, TimeSource, UtcMs};
 
 use crate::json::{Reader, Scalar};
+use crate::named::NamedMessage;
 use crate::number::Fixed;
 use crate::plain::PlainMessage;
 use crate::refusal::{Refusal, RefusalReason, quoted};
@@ -28,6 +29,8 @@ pub enum Opened {
     Uplink(Uplink),
     /// The plain form.
     Plain(PlainMessage),
+    /// Values by name, to be decoded by the profiles of their devices.
+    Named(NamedMessage),
     /// Traffic that carries no readings, such as a join: the word says which.
     NotReadings(&'static str),
 }

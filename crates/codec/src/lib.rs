@@ -25,12 +25,14 @@ pub mod registers;
 mod decoded;
 mod instant;
 mod json;
+mod named;
 mod number;
 mod range;
 mod refusal;
 
 pub use decoded::Decoded;
 pub use envelope::{Opened, Uplink, open};
+pub use named::{Named, NamedMessage, NamedValue};
 pub use number::Fixed;
 pub use plain::{PlainItem, PlainMessage, PlainValue};
 pub use profile::{Decoding, FieldValue, MessageKind, Profile, ProfileError, Profiles};

@@ -10,6 +10,7 @@ use huitian_model::{BadReason, ChannelName, Quantity};
 
 use crate::decoded::Decoded;
 use crate::envelope::Uplink;
+use crate::named::Named;
 use crate::number::Fixed;
 use crate::refusal::{Refusal, RefusalReason, quoted};
 
@@ -190,6 +191,21 @@ impl Profile {
                 sample,
             })
             .collect())
+    }
+}
+
+impl Profile {
+    /// The samples of values by name.
+    ///
+    /// # Errors
+    /// [`RefusalReason::UnknownProfile`]: no profile of this version reads names yet.
+    pub fn decode_named(&self, named: &Named) -> Result<Vec<Decoded>, Refusal> {
+        let text = format!(
+            "device profile {} reads bytes, {} sent values by name",
+            self.id,
+            quoted(&named.address)
+        );
+        Err(Refusal::new(RefusalReason::UnknownProfile, text))
     }
 }
 

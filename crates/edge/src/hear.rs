@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use huitian_codec::{Decoded, Opened, PlainMessage, Profiles, Refusal, RefusalReason, open};
+use huitian_codec::{
+    Decoded, NamedMessage, Opened, PlainMessage, Profiles, Refusal, RefusalReason, open,
+};
 use huitian_model::{
     ChannelName, ChannelRef, Device, DeviceId, Inventory, Partition, Reading, Sample, TimeSource,
     UtcMs, partition_of,
@@ -164,23 +166,14 @@ impl Intake {
                 heard.note(source, NoteReason::NotReadings, kind.to_owned());
             }
             Ok(Opened::Plain(plain)) => self.plain(&mut heard, &plain, message),
+            Ok(Opened::Named(named)) => self.named(&mut heard, &named, message),
             Ok(Opened::Uplink(uplink)) => match self.device_at(&uplink.address) {
                 None => heard.stranger(uplink.address),
                 Some(device) => {
-                    let decoded = self
-                        .profiles
-                        .require(&device.profile)
-                        .and_then(|profile| profile.decode(&uplink));
-                    match decoded {
-                        Err(refusal) => heard.refuse(device.id.to_string(), refusal),
-                        Ok(decoded) => {
-                            let wanted = decoded
-                                .into_iter()
-                                .filter(|decoded| device.channels.contains_key(&decoded.channel));
-                            heard.take(device, wanted, message);
-                            heard.note_if_empty(device);
-                        }
-                    }
+                    let profile = self.profiles.require(&device.profile);
+                    let decoded = profile.and_then(|profile| profile.decode(&uplink));
+                    heard.take_decoded(device, decoded, message);
+                    heard.note_if_empty(device);
                 }
             },
         }
@@ -208,6 +201,22 @@ impl Intake {
             })
         });
         readings.collect()
+    }
+
+    fn named(&self, heard: &mut Heard, named: &NamedMessage, message: &Message<'_>) {
+        for record in &named.records {
+            let Some(device) = self.device_at(&record.address) else {
+                heard.stranger(record.address.clone());
+                continue;
+            };
+            let profile = self.profiles.require(&device.profile);
+            let decoded = profile.and_then(|profile| profile.decode_named(record));
+            heard.take_decoded(device, decoded, message);
+            heard.note_if_empty(device);
+        }
+        for refusal in &named.refused {
+            heard.refuse(self.source_of(message.topic), refusal.clone());
+        }
     }
 
     fn plain(&self, heard: &mut Heard, plain: &PlainMessage, message: &Message<'_>) {
@@ -263,6 +272,24 @@ fn topic_source(topic: &str) -> String {
 }
 
 impl Heard {
+    /// Takes what the inventory wants of what a profile made of a message.
+    fn take_decoded(
+        &mut self,
+        device: &Device,
+        decoded: Result<Vec<Decoded>, Refusal>,
+        message: &Message<'_>,
+    ) {
+        match decoded {
+            Err(refusal) => self.refuse(device.id.to_string(), refusal),
+            Ok(decoded) => {
+                let wanted = decoded
+                    .into_iter()
+                    .filter(|decoded| device.channels.contains_key(&decoded.channel));
+                self.take(device, wanted, message);
+            }
+        }
+    }
+
     fn take(
         &mut self,
         device: &Device,
