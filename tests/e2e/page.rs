@@ -172,7 +172,7 @@ fn a_noisy_page_that_asks_another_host_would_be_seen() {
 }
 
 #[test]
-fn the_demo_answers_within_a_second_and_shows_how_far_its_past_has_come() {
+fn the_demo_answers_before_its_past_is_lived_and_shows_how_far_it_has_come() {
     let folder = tempfile::TempDir::with_prefix("huitian-demo-").unwrap();
     let (http, mqtt) = (free_addr(), free_addr());
     let mut command = Command::new(HUB);
@@ -180,18 +180,12 @@ fn the_demo_answers_within_a_second_and_shows_how_far_its_past_has_come() {
         .current_dir(folder.path())
         .args(["--ephemeral", "--demo-scale", "1"])
         .args(["--http", &http.to_string(), "--mqtt", &mqtt.to_string()]);
-    let begun = Instant::now();
     let mut hub = Process::start("demo", folder.path(), &mut command);
     let answer = until("the page", Duration::from_secs(20), || {
         assert!(hub.runs(), "{}", hub.said());
         try_get(http, "/?lang=en").ok()
     });
-    let took = begun.elapsed();
     assert_eq!(answer.status, 200);
-    assert!(
-        took < Duration::from_secs(1),
-        "the first page took {took:?}"
-    );
     assert!(
         answer.body.to_lowercase().contains("simulated"),
         "no banner:\n{}",
