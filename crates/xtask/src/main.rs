@@ -5,6 +5,7 @@
 //! This crate is *not* part of the product: no crate of ours may depend on it.
 
 mod command;
+mod fuzz;
 mod repository;
 mod say;
 mod services;

@@ -10,6 +10,7 @@
 mod apt;
 mod cache;
 mod cargo_deny;
+mod cargo_fuzz;
 mod influxd;
 mod modbus_peer;
 mod place;
@@ -21,6 +22,8 @@ use std::time::Instant;
 use crate::say;
 use cache::Cache;
 use place::Place;
+
+pub use cargo_fuzz::program as cargo_fuzz;
 
 /// Gets everything; the error names what could not be had and what to do.
 pub fn run(root: &Path) -> Result<(), String> {

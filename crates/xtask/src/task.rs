@@ -1,7 +1,7 @@
 //! The words on the command line and what each one starts.
 
 use crate::command::Run;
-use crate::{repository, say, services, tidy};
+use crate::{fuzz, repository, say, services, tidy};
 
 /// What `cargo xtask help` prints.
 pub const HELP: &str = "\
@@ -10,6 +10,8 @@ usage: cargo xtask <task>
   services   get what the tests need and this machine lacks: mosquitto, chromium, influxd,
              a Python with paho-mqtt, cargo-deny; skips what is there
   tidy       check the rules of the repository that the compiler cannot see
+  fuzz       every decoder fed with anything: `cargo xtask fuzz [<target>...] [--seconds <n>]`;
+             all targets of crates/fuzz for 45 s each where nothing is said; needs nightly Rust
   ci         everything a change must pass (.ci/run); `cargo xtask ci <step>...` for some
   help       this text
 
@@ -26,6 +28,8 @@ pub enum Task {
     Tidy,
     /// Run the continuous-integration script, or the named steps of it.
     Ci(Vec<String>),
+    /// Feed the named targets, or all, with anything for so many seconds each.
+    Fuzz(Vec<String>, u32),
     /// Print the help.
     Help,
 }
@@ -40,10 +44,11 @@ impl Task {
             "services" => Self::Services,
             "tidy" => Self::Tidy,
             "ci" => return Ok(Self::Ci(rest.to_vec())),
+            "fuzz" => return fuzz_task(rest),
             "help" | "--help" | "-h" => Self::Help,
             other => {
                 return Err(format!(
-                    "services, tidy, ci or help was expected, `{other}` came"
+                    "services, tidy, fuzz, ci or help was expected, `{other}` came"
                 ));
             }
         };
@@ -59,6 +64,7 @@ impl Task {
             Self::Services => "services",
             Self::Tidy => "tidy",
             Self::Ci(_) => "ci",
+            Self::Fuzz(..) => "fuzz",
             Self::Help => "help",
         }
     }
@@ -75,12 +81,31 @@ impl Task {
                     .current_dir(&root)
                     .inherit()
             }
+            Self::Fuzz(targets, seconds) => fuzz::run(&repository::root()?, targets, *seconds),
             Self::Help => {
                 say::line(HELP);
                 Ok(())
             }
         }
     }
+}
+
+/// The words behind `fuzz`: targets, and how long.
+fn fuzz_task(words: &[String]) -> Result<Task, String> {
+    let (mut targets, mut seconds) = (Vec::new(), fuzz::SECONDS);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == "--seconds" {
+            let given = words.next().map(String::as_str).unwrap_or_default();
+            seconds = match given.parse() {
+                Ok(given @ 1..=86_400) => given,
+                _ => return Err(format!("--seconds: expected 1 to 86400, found `{given}`")),
+            };
+        } else {
+            targets.push(word.clone());
+        }
+    }
+    Ok(Task::Fuzz(targets, seconds))
 }
 
 #[cfg(test)]

@@ -26,6 +26,19 @@ fn ci_hands_its_steps_on() {
 }
 
 #[test]
+fn fuzz_takes_targets_and_how_long() {
+    let all = Task::Fuzz(Vec::new(), crate::fuzz::SECONDS);
+    assert_eq!(parse("fuzz"), Ok(all));
+    assert_eq!(
+        parse("fuzz wire --seconds 7"),
+        Ok(Task::Fuzz(vec!["wire".to_owned()], 7))
+    );
+    for line in ["fuzz --seconds", "fuzz --seconds 0", "fuzz --seconds x"] {
+        assert!(parse(line).unwrap_err().contains("1 to 86400"), "{line}");
+    }
+}
+
+#[test]
 fn an_unknown_or_missing_word_is_refused_with_what_was_expected() {
     assert!(parse("").unwrap_err().contains("nothing came"));
     assert!(parse("servces").unwrap_err().contains("`servces` came"));

@@ -13,12 +13,14 @@ pub const PURE: [(&str, &[&str]); 3] = [
 
 /// Foreign crates that know no clock, no tokio, no IO and no logging. (jiff is asked for civil
 /// time only; its clock is forbidden in the pure crates' `.clippy.toml`.)
-const PURE_FOREIGN: [&str; 11] = [
+const PURE_FOREIGN: [&str; 13] = [
     "base64",
     "itoa",
     "jiff",
     "memchr",
+    "minicbor",
     "postcard",
+    "prost",
     "ryu",
     "serde",
     "serde_json",

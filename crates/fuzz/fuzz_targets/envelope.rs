@@ -1,0 +1,4 @@
+//! The target `envelope`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| huitian_fuzz::envelope(bytes));
