@@ -1,5 +1,7 @@
 //! Every input of the corpora goes through its target.
 
+#![expect(clippy::expect_used, reason = "helpers of tests fail by a panic")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +16,10 @@ fn names(folder: &Path) -> BTreeSet<String> {
     entries
         .map(|entry| {
             let path = entry.expect("readable").path();
-            path.file_stem().unwrap().to_string_lossy().into_owned()
+            path.file_stem()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned()
         })
         .collect()
 }
