@@ -7,8 +7,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::expect_used,
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
     reason = "a bench reads the clock, prints its figures, and fails by a panic"
 )]
 

@@ -89,13 +89,15 @@ struct Drain {
     overtook: usize,
 }
 
-fn drain(seen: &[Seen]) -> Drain {
-    let of = |origin: Origin| seen.iter().filter(move |it| it.frame.origin == origin);
+/// `back_ms`: when the broker was back.
+fn drain(seen: &[Seen], back_ms: i64) -> Drain {
+    // What came before the first greeting is backlog too, long before the outage.
+    let of = |origin: Origin| {
+        let after = seen.iter().filter(move |it| it.at_ms >= back_ms);
+        after.filter(move |it| it.frame.origin == origin)
+    };
     let count = |it: &Seen| it.frame.readings.len();
-    // What came before the first greeting is backlog too, long before the outage: the twentieth
-    // part that was seen first is left out.
-    let early = of(Origin::Backlog).count() / 20;
-    let first = of(Origin::Backlog).nth(early).map_or(0, |it| it.at_ms);
+    let first = of(Origin::Backlog).next().map_or(0, |it| it.at_ms);
     let last = of(Origin::Backlog).next_back().map_or(0, |it| it.at_ms);
     let mut drain = Drain {
         backlog: of(Origin::Backlog).map(count).sum(),
@@ -156,7 +158,7 @@ fn memory_stays_flat_while_the_broker_is_away_and_then_what_is_live_goes_before_
     let world = World::new(Random::new(Random::seeded("HUITIAN_SEED").bits()));
     let (enough, gone) = (AtomicBool::new(false), AtomicBool::new(false));
     let mut wide = Wide::default();
-    let (mut sent, seen) = std::thread::scope(|scope| {
+    let (mut sent, seen, back_ms) = std::thread::scope(|scope| {
         let load = scope.spawn(|| deliver(world, mqtt, (clock, 0), &enough));
         let watch = scope.spawn(|| follow(&data, &gone));
         until("live readings to arrive", DRAIN_MAX, || {
@@ -180,6 +182,7 @@ fn memory_stays_flat_while_the_broker_is_away_and_then_what_is_live_goes_before_
             high <= before + GROWTH_BYTES_MAX && low + GROWTH_BYTES_MAX >= before,
             "{before} bytes before, {low} to {high} meanwhile"
         );
+        let back_ms = now_ms();
         chain.broker.restart_without_database();
         until("the backlog to be gone", DRAIN_MAX, || {
             (chain.edge.figure("waiting")? < 2_000).then_some(())
@@ -189,10 +192,10 @@ fn memory_stays_flat_while_the_broker_is_away_and_then_what_is_live_goes_before_
         chain.edge.wait_drained(DRAIN_MAX);
         pause(Duration::from_millis(500));
         gone.store(true, Ordering::Relaxed);
-        (sent, watch.join().unwrap())
+        (sent, watch.join().unwrap(), back_ms)
     });
     chain.stop();
-    judge(&drain(&seen), sent.len(), clock);
+    judge(&drain(&seen, back_ms), sent.len(), clock);
     sent.extend(wide.said);
     let account = Account::of(&Stored::read(&data));
     account
