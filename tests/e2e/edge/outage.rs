@@ -39,6 +39,9 @@ const AHEAD_MAX: usize = 75_000;
 /// Longest wait for the backlog to be gone.
 const DRAIN_MAX: Duration = Duration::from_secs(300);
 
+/// How often a long drain tells how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+
 /// Records read at once.
 const READ_MAX: usize = 200;
 
@@ -184,8 +187,14 @@ fn memory_stays_flat_while_the_broker_is_away_and_then_what_is_live_goes_before_
         );
         let back_ms = now_ms();
         chain.broker.restart_without_database();
+        let mut told = Instant::now();
         until("the backlog to be gone", DRAIN_MAX, || {
-            (chain.edge.figure("waiting")? < 2_000).then_some(())
+            let waiting = chain.edge.figure("waiting")?;
+            if told.elapsed() > TOLD_EVERY {
+                told = Instant::now();
+                say(&format!("{waiting} readings wait"));
+            }
+            (waiting < 2_000).then_some(())
         });
         enough.store(true, Ordering::Relaxed);
         let (sent, _again) = load.join().unwrap();
