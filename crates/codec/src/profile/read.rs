@@ -53,6 +53,8 @@ pub(super) enum When {
 pub struct Decoding<'a> {
     pub(super) profile: &'a Profile,
     pub(super) message: Option<&'a Message>,
+    /// What the records say that the message is about.
+    kind: Option<MessageKind>,
     pub(super) values: Vec<Value<'a>>,
     pub(super) scopes: Vec<Scope<'a>>,
     pub(super) device_at: Option<UtcMs>,
@@ -167,6 +169,7 @@ impl<'a> Decoding<'a> {
         Self {
             profile,
             message: None,
+            kind: None,
             values: Vec::new(),
             scopes: Vec::new(),
             device_at: None,
@@ -181,7 +184,8 @@ impl<'a> Decoding<'a> {
 
     /// What the message is about; none where the profile does not know it.
     pub fn kind(&self) -> Option<MessageKind> {
-        self.message.map(|message| message.kind)
+        let message = self.message?;
+        Some(self.kind.unwrap_or(message.kind))
     }
 
     /// Bytes that the profile could not read: an unknown message, or what follows a record that
@@ -351,6 +355,9 @@ impl<'a> Decoding<'a> {
         record: &'a TaggedRecord,
         part: (&'a [u8], usize),
     ) -> Result<(), Refusal> {
+        if self.kind != Some(MessageKind::Startup) {
+            self.kind = record.kind.or(self.kind);
+        }
         let from = self.values.len();
         let scope = if record.is_timed {
             self.scopes.push(Scope {
@@ -418,17 +425,18 @@ impl<'a> Decoding<'a> {
                 .filter(|seconds| (1..=EVERY_S_MAX).contains(seconds)),
         };
         for (index, part) in rest.chunks_exact(group.length).take(count).enumerate() {
-            if group
-                .absent
-                .is_some_and(|absent| part.iter().all(|byte| *byte == absent))
-            {
-                continue;
-            }
             let back = if group.newest_first {
                 index
             } else {
                 count - 1 - index
             };
+            // The newest one is read all the same: a measurement of nothing is no silence, and
+            // the profile's spoils must see it.
+            let is_newest = back == 0 && group.spacing != Spacing::Own;
+            let is_empty = |absent: u8| !is_newest && part.iter().all(|byte| *byte == absent);
+            if group.absent.is_some_and(is_empty) {
+                continue;
+            }
             self.read_one_group(
                 group,
                 (part, group.at + index * group.length),
