@@ -316,3 +316,4 @@ fn an_unset_enumeration_value_is_shown_and_does_not_fail_the_frame() {
 }
 
 mod explain;
+mod published;
