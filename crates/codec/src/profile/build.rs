@@ -14,9 +14,12 @@ use crate::number::{Fixed, MICRO};
 
 mod field;
 mod message;
+mod pieces;
 
 /// Messages of a profile, and records of a message: a byte of type each would allow 256.
 const LAYOUTS_MAX: usize = 64;
+/// Pieces of a compressed value, and points of a curve.
+const PIECES_MAX: usize = 16;
 
 /// What is wrong, and where.
 pub(super) struct Fault {

@@ -1,7 +1,7 @@
 //! The profiles that come with the program.
 
 /// Each with the name of its file.
-pub(super) const BUILTIN: [(&str, &str); 16] = [
+pub(super) const BUILTIN: [(&str, &str); 17] = [
     (
         "bosch-tps110.toml",
         include_str!("../../profiles/bosch-tps110.toml"),
@@ -53,6 +53,10 @@ pub(super) const BUILTIN: [(&str, &str); 16] = [
     (
         "pni-placepod.toml",
         include_str!("../../profiles/pni-placepod.toml"),
+    ),
+    (
+        "radiobridge-rbs306-us10m.toml",
+        include_str!("../../profiles/radiobridge-rbs306-us10m.toml"),
     ),
     (
         "sensoneo-single.toml",
