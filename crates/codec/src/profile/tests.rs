@@ -86,14 +86,23 @@ fn the_built_in_profiles_hold_their_vectors() {
 }
 
 #[test]
-fn the_example_of_the_documentation_is_a_profile() {
+fn every_example_of_the_documentation_is_a_profile() {
     let text = include_str!("../../PROFILES.md");
-    let mut blocks = text.split("```toml\n").skip(1);
-    let (example, _behind) = blocks.next().unwrap().split_once("```").unwrap();
-    assert_eq!(Profile::parse(example, "PROFILES.md").unwrap().vectors(), 2);
-    let (record, _behind) = blocks.next().unwrap().split_once("```").unwrap();
-    let stream = "[[message]]\nname = \"stream\"\nkind = \"status\"\nports = [11]\n";
-    Profile::parse(&format!("{example}\n{stream}\n{record}"), "PROFILES.md").unwrap();
+    let blocks = text.split("```toml\n").skip(1);
+    let blocks: Vec<_> = blocks
+        .map(|block| block.split_once("```").unwrap().0)
+        .collect();
+    let (wholes, parts): (Vec<&str>, Vec<&str>) =
+        blocks.into_iter().partition(|part| part.starts_with("id"));
+    let vectors: Vec<_> = wholes
+        .iter()
+        .map(|whole| Profile::parse(whole, "PROFILES.md").unwrap().vectors())
+        .collect();
+    assert_eq!(vectors, [3, 2, 3]);
+    for part in &parts {
+        Profile::parse(&format!("{}\n{part}", wholes[0]), "PROFILES.md").unwrap();
+    }
+    assert_eq!(parts.len(), 3);
 }
 
 #[test]
@@ -320,4 +329,5 @@ mod lessons;
 mod named;
 mod parts;
 mod published;
+mod schema;
 mod shapes;
