@@ -11,6 +11,10 @@ use crate::refusal::{Refusal, RefusalReason};
 
 mod parts;
 
+/// Values of one message: twice what the longest payload holds in tagged records of one byte.
+/// With this bound and those of formulas and spoils no message costs more than a millisecond.
+const VALUES_MAX: usize = 512;
+
 /// One value with its place.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Value<'a> {
@@ -230,6 +234,10 @@ impl<'a> Decoding<'a> {
         (part, base): (&'a [u8], usize),
         scope: usize,
     ) -> Result<(), Refusal> {
+        if self.values.len() + fields.len() > VALUES_MAX {
+            let text = format!("expected at most {VALUES_MAX} values in a message");
+            return Err(shape(text));
+        }
         for field in fields {
             let Place::Bytes(at) = field.place else {
                 continue;

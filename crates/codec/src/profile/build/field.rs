@@ -13,6 +13,9 @@ use crate::registers::unit::{Conversion, conversion};
 
 /// Fields of a message or record: the widest known device has 20.
 const FIELDS_MAX: usize = 64;
+/// Fields that the formulas of a message or record name, all together: each is looked for among
+/// at most 512 values.
+const REFERENCES_MAX: usize = 256;
 /// Factors of a scale: 1e6 each keep any 64-bit value in millionths times a factor, 9.2e30,
 /// inside 128 bits.
 const FACTOR_MAX: i64 = 1_000_000;
@@ -40,8 +43,16 @@ pub(super) struct Around<'a> {
 
 pub(super) fn fields(raw: &[RawField], around: &Around) -> Result<Vec<Field>, Fault> {
     let mut fields: Vec<Field> = Vec::new();
+    let mut references = 0;
     for raw in raw {
         let built = field(raw, around, &fields)?;
+        if let Place::Computed(formula) = &built.place {
+            references += formula.fields().count();
+        }
+        if references > REFERENCES_MAX {
+            let text = format!("expected formulas with at most {REFERENCES_MAX} fields together");
+            return Err(fault(&raw.name, &text));
+        }
         let length = if built.optional {
             around.longest
         } else {
