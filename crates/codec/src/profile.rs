@@ -259,43 +259,34 @@ impl Profile {
 
 impl Decoding<'_> {
     /// The samples with their times: the device's where it says one, else as it was heard.
-    fn decoded(&self, heard: (Option<UtcMs>, TimeSource), sequence: Option<u32>) -> Vec<Decoded> {
-        let sequence = self.sequence().or(sequence);
-        let (at, time_source) = match self.device_time() {
-            Some(at) => (Some(at), TimeSource::Device),
-            None => heard,
-        };
-        let now = self.samples().into_iter().map(|(channel, sample)| Decoded {
-            channel,
-            at,
-            time_source,
-            sequence,
-            sample,
-        });
-        now.chain(self.decoded_history(heard, sequence)).collect()
-    }
-
-    fn decoded_history(
+    fn decoded(
         &self,
         (heard_at, heard_by): (Option<UtcMs>, TimeSource),
         sequence: Option<u32>,
-    ) -> impl Iterator<Item = Decoded> {
-        self.judged().into_iter().filter_map(move |judged| {
-            let is_by_device =
-                self.device_at.is_some() || matches!(self.when(judged.scope), When::Device(_));
-            let channel = self.profile.channels.get(judged.channel)?;
-            Some(Decoded {
-                channel: channel.name.clone(),
-                at: Some(self.instant_of(judged.scope, heard_at)?),
-                time_source: if is_by_device {
-                    TimeSource::Device
-                } else {
-                    heard_by
-                },
-                sequence,
-                sample: judged.sample,
+    ) -> Vec<Decoded> {
+        let sequence = self.sequence().or(sequence);
+        let judged = self.judged().into_iter();
+        judged
+            .filter_map(|judged| {
+                let at = match judged.scope {
+                    0 => self.device_at.or(heard_at),
+                    scope => Some(self.instant_of(scope, heard_at)?),
+                };
+                let is_by_device =
+                    self.device_at.is_some() || matches!(self.when(judged.scope), When::Device(_));
+                Some(Decoded {
+                    channel: self.profile.channels.get(judged.channel)?.name.clone(),
+                    at,
+                    time_source: if is_by_device {
+                        TimeSource::Device
+                    } else {
+                        heard_by
+                    },
+                    sequence,
+                    sample: judged.sample,
+                })
             })
-        })
+            .collect()
     }
 }
 

@@ -326,6 +326,7 @@ fn an_unset_enumeration_value_is_shown_and_does_not_fail_the_frame() {
 
 mod explain;
 mod lessons;
+mod limits;
 mod named;
 mod parts;
 mod published;

@@ -112,8 +112,8 @@ fn groups_may_be_oldest_first() {
     assert_eq!(
         read,
         [
-            "distance 1795406400000 Network good 100",
-            "distance 1795405500000 Network good 80"
+            "distance 1795405500000 Network good 80",
+            "distance 1795406400000 Network good 100"
         ]
     );
 }
