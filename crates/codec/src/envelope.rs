@@ -130,6 +130,18 @@ pub fn open(topic: &str, payload: &[u8]) -> Result<Opened, Refusal> {
     }
 }
 
+/// Whether a record is what a network server says of a device by itself (`DevStatusAns`), which
+/// devices whose profile reads bytes have beside their uplinks.
+pub fn is_server_status(record: &Named) -> bool {
+    let first = record.values.first();
+    first.is_some_and(|(name, _)| name == BATTERY_LEVEL)
+        && record.sequence.is_none()
+        && record
+            .values
+            .iter()
+            .any(|(name, _)| name == "externalPowerSource")
+}
+
 /// What is checked before anything else.
 pub(crate) fn check_size(topic: &str, payload: &[u8]) -> Result<(), Refusal> {
     if payload.len() > PAYLOAD_BYTES_MAX {

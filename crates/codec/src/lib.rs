@@ -34,7 +34,7 @@ mod range;
 mod refusal;
 
 pub use decoded::Decoded;
-pub use envelope::{Opened, Uplink, open};
+pub use envelope::{Opened, Uplink, is_server_status, open};
 pub use named::{Named, NamedMessage, NamedValue};
 pub use number::Fixed;
 pub use plain::{PlainItem, PlainMessage, PlainValue};
