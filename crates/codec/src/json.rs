@@ -262,6 +262,25 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Whether a text is a number in JSON's grammar, which is what [`crate::Fixed::from_json`] takes.
+pub(crate) fn is_number(text: &str) -> bool {
+    let text = text.strip_prefix('-').unwrap_or(text);
+    let (text, exponent) = match text.split_once(['e', 'E']) {
+        Some((text, exponent)) => (text, Some(exponent)),
+        None => (text, None),
+    };
+    let (whole, fraction) = match text.split_once('.') {
+        Some((whole, fraction)) => (whole, Some(fraction)),
+        None => (text, None),
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let exponent = exponent.map(|text| text.strip_prefix(['+', '-']).unwrap_or(text));
+    is_digits(whole)
+        && (whole == "0" || !whole.starts_with('0'))
+        && fraction.is_none_or(is_digits)
+        && exponent.is_none_or(is_digits)
+}
+
 /// Length, first, middle and last byte: equal keys have equal ones, others seldom. Comparing
 /// these first makes the search for duplicates cheap, and it runs for every key.
 fn fingerprint(key: &[u8]) -> u32 {

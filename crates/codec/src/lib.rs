@@ -1,7 +1,8 @@
 //! Bytes to readings: envelopes and device profiles. Pure: no clock, no IO, no logging.
 //!
-//! 1. [`open`] reads a message by the shape of its topic into an [`Opened`].
-//! 2. [`PlainMessage::decode`] or [`Profile::decode`] turn it into [`Decoded`] samples.
+//! 1. [`Routes::open`] reads a message by a route or the shape of its topic into an [`Opened`].
+//! 2. [`PlainMessage::decode`], [`Named::decode_plain`], [`Profile::decode`] or
+//!    [`Profile::decode_named`] turn it into [`Decoded`] samples.
 //!
 //! Registers that the edge polled become samples by [`RegisterMap::samples`].
 //!
@@ -15,12 +16,14 @@
 //! - [`plain`]: the plain JSON form, with examples.
 //! - [`profile`]: how a device is described as data, written for installers.
 //! - [`registers`]: how a Modbus device is described as data.
-//! - [`envelope`]: `ChirpStack` v4 and The Things Stack v3, with the choice of event time.
+//! - [`envelope`]: all formats, with how each is known and where its event time comes from.
+//! - [`route`]: which topic carries which format, where its shape does not say it.
 
 pub mod envelope;
 pub mod plain;
 pub mod profile;
 pub mod registers;
+pub mod route;
 
 mod decoded;
 mod instant;
@@ -31,7 +34,7 @@ mod range;
 mod refusal;
 
 pub use decoded::Decoded;
-pub use envelope::{Opened, Uplink, open};
+pub use envelope::{Opened, Uplink, is_server_status, open};
 pub use named::{Named, NamedMessage, NamedValue};
 pub use number::Fixed;
 pub use plain::{PlainItem, PlainMessage, PlainValue};
@@ -42,6 +45,7 @@ pub use profile::{
 pub use range::permitted;
 pub use refusal::{Refusal, RefusalReason};
 pub use registers::{RegisterFunction, RegisterMap, RegisterMapError, RegisterMaps, RegisterSpan};
+pub use route::{Route, Routes};
 
 /// The longest payload of a device, in bytes: 16 KiB hold an uplink heard by some 25 gateways
 /// (600 bytes each) or a plain batch of 256 items of 60 bytes.

@@ -60,6 +60,7 @@ use crate::number::Fixed;
 use crate::range::{measurement, permitted_text, sample};
 use crate::refusal::{Refusal, RefusalReason};
 
+mod named;
 mod parse;
 
 pub(crate) use parse::bad_reason;

@@ -7,7 +7,7 @@ use std::fmt;
 pub enum RefusalReason {
     /// The payload is longer than [`crate::PAYLOAD_BYTES_MAX`].
     Oversized,
-    /// Not JSON, not UTF-8, or cut off.
+    /// Not JSON (nor CBOR, CSV or line protocol, where those are wanted), not UTF-8, or cut off.
     NotJson,
     /// Objects and arrays nest deeper than [`crate::DEPTH_MAX`].
     TooDeep,

@@ -3,12 +3,17 @@
 //! What the device measures beyond what the inventory binds (a temperature that nobody asked
 //! for) is left aside: the inventory says what is wanted. What the plain form says on a channel
 //! that the inventory does not hold is noted, since there a name is more likely mistyped.
+//!
+//! Copies of one uplink (by two messages of LORIOT, two network servers, two brokers) all become
+//! readings here, with equal device, frame counter and value: the engine counts one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use huitian_codec::profile::PLAIN;
 use huitian_codec::{
-    Decoded, NamedMessage, Opened, PlainMessage, Profiles, Refusal, RefusalReason, open,
+    Decoded, Named, NamedMessage, NamedValue, Opened, PlainMessage, Profiles, Refusal,
+    RefusalReason, Routes, Uplink, is_server_status,
 };
 use huitian_model::{
     ChannelName, ChannelRef, Device, DeviceId, Inventory, Partition, Reading, Sample, TimeSource,
@@ -16,6 +21,12 @@ use huitian_model::{
 };
 
 use crate::number::Numbered;
+
+/// Unknown devices that one message may name; a gateway's message of more is counted only.
+const STRANGERS_MAX: usize = 16;
+
+/// Values that are kept of what an unknown device said.
+const SAID_MAX: usize = 64;
 
 /// A message as it came.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +105,8 @@ pub struct Note {
 pub struct Stranger {
     /// What the traffic calls it.
     pub address: String,
+    /// What it said by name, where the message says such a thing: at most 64 values.
+    pub said: Vec<(String, NamedValue)>,
 }
 
 /// What a message turned out to be. Every message has readings, notes, or both.
@@ -103,8 +116,8 @@ pub struct Heard {
     pub readings: Vec<Numbered>,
     /// What became no reading.
     pub notes: Vec<Note>,
-    /// Who spoke, where the inventory does not know.
-    pub stranger: Option<Stranger>,
+    /// Who spoke, where the inventory does not know: at most 16, each once.
+    pub strangers: Vec<Stranger>,
 }
 
 /// A sample that a bus read.
@@ -126,11 +139,12 @@ pub struct Intake {
     inventory: Arc<Inventory>,
     by_address: BTreeMap<String, DeviceId>,
     profiles: Arc<Profiles>,
+    routes: Arc<Routes>,
 }
 
 impl Intake {
     /// An intake for this inventory.
-    pub fn new(inventory: Arc<Inventory>, profiles: Arc<Profiles>) -> Self {
+    pub fn new(inventory: Arc<Inventory>, profiles: Arc<Profiles>, routes: Arc<Routes>) -> Self {
         let devices = inventory.devices.values();
         let by_address = devices
             .map(|device| (device.address.to_lowercase(), device.id.clone()))
@@ -139,6 +153,7 @@ impl Intake {
             inventory,
             by_address,
             profiles,
+            routes,
         }
     }
 
@@ -159,7 +174,10 @@ impl Intake {
             );
             return heard;
         }
-        match open(message.topic, message.payload) {
+        let opened = self
+            .routes
+            .open(message.topic, message.payload, message.received_at);
+        match opened {
             Err(refusal) => heard.refuse(self.source_of(message.topic), refusal),
             Ok(Opened::NotReadings(kind)) => {
                 let source = self.source_of(message.topic);
@@ -168,10 +186,9 @@ impl Intake {
             Ok(Opened::Plain(plain)) => self.plain(&mut heard, &plain, message),
             Ok(Opened::Named(named)) => self.named(&mut heard, &named, message),
             Ok(Opened::Uplink(uplink)) => match self.device_at(&uplink.address) {
-                None => heard.stranger(uplink.address),
+                None => heard.stranger(&uplink.address, &uplink.decoded),
                 Some(device) => {
-                    let profile = self.profiles.require(&device.profile);
-                    let decoded = profile.and_then(|profile| profile.decode(&uplink));
+                    let decoded = self.decode_uplink(device, &uplink);
                     heard.take_decoded(device, decoded, message);
                     heard.note_if_empty(device);
                 }
@@ -203,16 +220,63 @@ impl Intake {
         readings.collect()
     }
 
+    /// What the device's profile makes of its bytes; where that is nothing, of what the network
+    /// server's codec made of them.
+    fn decode_uplink(&self, device: &Device, uplink: &Uplink) -> Result<Samples, Refusal> {
+        let by_name = || self.decode_named(device, &uplink.named());
+        if device.profile == PLAIN {
+            return by_name();
+        }
+        let profile = self.profiles.require(&device.profile)?;
+        let by_bytes = profile.decode(uplink);
+        let has_samples = by_bytes.as_ref().is_ok_and(|samples| !samples.is_empty());
+        if !has_samples
+            && !uplink.decoded.is_empty()
+            && let Ok(samples) = by_name()
+            && !samples.0.is_empty()
+        {
+            return Ok(samples);
+        }
+        by_bytes.map(|samples| (samples, Vec::new()))
+    }
+
+    fn decode_named(&self, device: &Device, record: &Named) -> Result<Samples, Refusal> {
+        if device.profile == PLAIN {
+            return Ok(record.decode_plain(|name| Some(device.channels.get(name)?.quantity)));
+        }
+        let profile = self.profiles.require(&device.profile)?;
+        profile
+            .decode_named(record)
+            .map(|samples| (samples, Vec::new()))
+    }
+
     fn named(&self, heard: &mut Heard, named: &NamedMessage, message: &Message<'_>) {
+        let mut unnamed = 0_usize;
         for record in &named.records {
             let Some(device) = self.device_at(&record.address) else {
-                heard.stranger(record.address.clone());
+                if heard.has_room_for(&record.address) {
+                    heard.stranger(&record.address, &record.values);
+                } else {
+                    unnamed += 1;
+                }
                 continue;
             };
-            let profile = self.profiles.require(&device.profile);
-            let decoded = profile.and_then(|profile| profile.decode_named(record));
-            heard.take_decoded(device, decoded, message);
+            match self.decode_named(device, record) {
+                Err(refusal)
+                    if refusal.reason == RefusalReason::UnknownProfile
+                        && self.profiles.get(&device.profile).is_some()
+                        && is_server_status(record) =>
+                {
+                    let source = device.id.to_string();
+                    heard.note(source, NoteReason::NotReadings, "status".to_owned());
+                }
+                decoded => heard.take_decoded(device, decoded, message),
+            }
             heard.note_if_empty(device);
+        }
+        if unnamed > 0 {
+            let text = format!("{unnamed} more records of devices not in the inventory");
+            heard.note("unknown".to_owned(), NoteReason::UnknownDevice, text);
         }
         for refusal in &named.refused {
             heard.refuse(self.source_of(message.topic), refusal.clone());
@@ -221,7 +285,7 @@ impl Intake {
 
     fn plain(&self, heard: &mut Heard, plain: &PlainMessage, message: &Message<'_>) {
         let Some(device) = self.device_at(plain.device.as_str()) else {
-            heard.stranger(plain.device.to_string());
+            heard.stranger(plain.device.as_str(), &[]);
             return;
         };
         if device.site != plain.site {
@@ -271,17 +335,23 @@ fn topic_source(topic: &str) -> String {
         .collect()
 }
 
+/// What was decoded of a message, and what of it was refused.
+type Samples = (Vec<Decoded>, Vec<Refusal>);
+
 impl Heard {
     /// Takes what the inventory wants of what a profile made of a message.
     fn take_decoded(
         &mut self,
         device: &Device,
-        decoded: Result<Vec<Decoded>, Refusal>,
+        decoded: Result<Samples, Refusal>,
         message: &Message<'_>,
     ) {
         match decoded {
             Err(refusal) => self.refuse(device.id.to_string(), refusal),
-            Ok(decoded) => {
+            Ok((decoded, refused)) => {
+                for refusal in refused {
+                    self.refuse(device.id.to_string(), refusal);
+                }
                 let wanted = decoded
                     .into_iter()
                     .filter(|decoded| device.channels.contains_key(&decoded.channel));
@@ -320,10 +390,25 @@ impl Heard {
         self.note(source, NoteReason::Refused(refusal.reason), refusal.text);
     }
 
-    fn stranger(&mut self, address: String) {
+    /// Whether an unknown device can be named: it is already, or there is room.
+    fn has_room_for(&self, address: &str) -> bool {
+        self.strangers.len() < STRANGERS_MAX || self.knows_stranger(address)
+    }
+
+    fn knows_stranger(&self, address: &str) -> bool {
+        self.strangers.iter().any(|known| known.address == address)
+    }
+
+    fn stranger(&mut self, address: &str, said: &[(String, NamedValue)]) {
+        if self.knows_stranger(address) {
+            return;
+        }
         let text = format!("{address} is not in the inventory");
         self.note("unknown".to_owned(), NoteReason::UnknownDevice, text);
-        self.stranger = Some(Stranger { address });
+        self.strangers.push(Stranger {
+            address: address.to_owned(),
+            said: said.iter().take(SAID_MAX).cloned().collect(),
+        });
     }
 
     /// A message of a known device that said nothing the inventory wants, such as parameters.

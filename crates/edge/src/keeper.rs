@@ -201,10 +201,11 @@ impl<D: Disk> Keeper<D> {
                 .copied()
                 .collect()
         };
-        if let Some(stranger) = &heard.stranger
-            && (self.strangers.len() < STRANGERS_MAX
-                || self.strangers.contains_key(&stranger.address))
-        {
+        for stranger in &heard.strangers {
+            let is_known = self.strangers.contains_key(&stranger.address);
+            if self.strangers.len() >= STRANGERS_MAX && !is_known {
+                continue;
+            }
             let row = UpStranger {
                 at,
                 address: stranger.address.clone(),

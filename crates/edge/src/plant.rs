@@ -65,7 +65,11 @@ pub fn check(config: &PlantConfig) -> Result<(Site, Vec<buses::Prepared>), Vec<C
 /// What devices are read by.
 pub fn reader(config: &PlantConfig, site: &Site) -> Reader {
     Reader {
-        intake: Intake::new(Arc::clone(&site.inventory), Arc::clone(&site.profiles)),
+        intake: Intake::new(
+            Arc::clone(&site.inventory),
+            Arc::clone(&site.profiles),
+            Arc::clone(&config.mqtt.routes),
+        ),
         inventory: Arc::clone(&site.inventory),
         deadband: Deadband::new(config.bands.clone()),
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use huitian_broker::{Access, Broker, BrokerConfig, BrokerError, Notice, Tls, Users, UsersError};
+use huitian_codec::Routes;
 use huitian_mqtt::{
     Delivery, Login, Protocol, Publisher, Session, SessionConfig, SessionError, TlsConfig,
 };
@@ -35,6 +36,7 @@ pub struct MqttRaw {
     client_crl_file: Option<PathBuf>,
     insecure: bool,
     brokers: Vec<BrokerRaw>,
+    routes: Routes,
 }
 
 /// `[[mqtt.brokers]]`, or the broker of the uplink, as it is written.
@@ -93,6 +95,8 @@ pub struct MqttConfig {
     pub listen: Option<ListenConfig>,
     /// Sessions with other brokers.
     pub brokers: Vec<SessionConfig>,
+    /// Which topics carry which format, where their shape does not say it.
+    pub routes: Arc<Routes>,
 }
 
 /// What a program says where the settings say nothing.
@@ -172,10 +176,11 @@ impl MqttRaw {
                 )));
             }
         }
-        let brokers = self
-            .brokers
-            .into_iter()
-            .map(|raw| raw.check("mqtt.brokers", defaults));
+        let routes = Arc::new(self.routes);
+        let brokers = self.brokers.into_iter().map(|raw| {
+            let session = raw.check("mqtt.brokers", defaults)?;
+            with_routes(session, &routes)
+        });
         Ok(MqttConfig {
             listen: addr.map(|addr| ListenConfig {
                 addr,
@@ -184,6 +189,7 @@ impl MqttRaw {
                 insecure: self.insecure,
             }),
             brokers: brokers.collect::<Result<_, _>>()?,
+            routes,
         })
     }
 }
@@ -264,6 +270,18 @@ impl BrokerRaw {
             .map_err(|error| ConfigFault::plain(format!("{key}: {error}")))?;
         Ok(session)
     }
+}
+
+/// The session with the routes' topics among its subscriptions: each that none of those before
+/// takes in, so that no broker hands a message on twice.
+fn with_routes(mut session: SessionConfig, routes: &Routes) -> Result<SessionConfig, ConfigFault> {
+    let more = routes.topics_beyond(&session.subscriptions).into_iter();
+    let more: Vec<String> = more.map(str::to_owned).collect();
+    session.subscriptions.extend(more);
+    session
+        .check()
+        .map_err(|error| ConfigFault::plain(format!("mqtt.brokers with mqtt.routes: {error}")))?;
+    Ok(session)
 }
 
 fn duration(span: Span) -> Duration {

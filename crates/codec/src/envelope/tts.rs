@@ -9,6 +9,9 @@
 //! - Three times differ by up to seconds. Event time is `uplink_message.received_at`, the network
 //!   server's: the same clock for every gateway, closest to the device. Then the first
 //!   `rx_metadata[].time`, then `received_at` of the application server.
+//! - The packet broker can make one gateway appear twice, the second time without its own clock:
+//!   gateways are only looked at for a time, and the first that has one is taken.
+//! - `decoded_payload`, what a formatter made of the bytes, is handed on as values by name.
 //! - `simulated` uplinks are no readings: a click in a console must not fill a bin.
 
 use std::borrow::Cow;
@@ -16,7 +19,8 @@ use std::borrow::Cow;
 use huitian_model::{Slug, UtcMs};
 
 use super::{
-    Frame, Opened, bytes, dev_eui, gateway_instant, instant, mismatch, text, whole, wrong_topic,
+    Frame, Opened, bytes, decoded, dev_eui, gateway_instant, instant, mismatch, text, whole,
+    wrong_topic,
 };
 use crate::ENVELOPE_TEXT_CHARS_MAX;
 use crate::json::{Reader, Scalar};
@@ -138,6 +142,7 @@ impl<'a> Body<'a> {
             "frm_payload" => {
                 self.frame.bytes = bytes(reader, "uplink_message.frm_payload")?;
             }
+            "decoded_payload" => self.frame.decoded = decoded(reader)?,
             "received_at" => {
                 self.network_time = instant(reader, "uplink_message.received_at")?;
             }

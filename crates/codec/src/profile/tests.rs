@@ -243,6 +243,7 @@ fn a_sample_carries_the_time_and_sequence_of_its_uplink() {
         bytes: vec![1, 0x12],
         at: Some(UtcMs(1_795_406_400_000)),
         time_source: TimeSource::Network,
+        decoded: Vec::new(),
     };
     let profiles = Profiles::builtin().unwrap();
     let decoded = profiles

@@ -262,7 +262,7 @@ impl Appender {
     }
 
     fn note(&self, group: &mut Group, heard: &Heard, delivery: &Delivery, at: UtcMs) {
-        if let Some(stranger) = &heard.stranger {
+        for stranger in &heard.strangers {
             group.strangers.push(UnknownNote {
                 address: stranger.address.clone(),
                 topic: delivery.topic.clone(),

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use huitian_codec::Routes;
 use huitian_console::Board;
 use huitian_edge::Intake;
 use huitian_model::Inventory;
 use huitian_store::Sqlite;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use super::appender::Ask;
 use super::plan::{Plan, PlanFaults};
@@ -38,7 +39,7 @@ pub struct Reloader {
 
 impl Reloader {
     /// Watches until `stop`.
-    pub async fn run(self, mut stop: watch::Receiver<bool>) {
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let Ok(mut hangup) = signal(SignalKind::hangup()) else {
             error!("no SIGHUP on this system: files are watched by their times only");
             return;
@@ -65,7 +66,7 @@ impl Reloader {
         }
     }
 
-    async fn reload(&self) -> Result<(), PlanFaults> {
+    async fn reload(&mut self) -> Result<(), PlanFaults> {
         let mut config = Config::load(self.config.file.as_deref(), &self.flags)?;
         if self.config.data.ephemeral {
             config.inventory.clone_from(&self.config.inventory);
@@ -75,11 +76,17 @@ impl Reloader {
             PlanFaults(vec![crate::config::ConfigFault::plain(error.to_string())])
         };
         let news = plan.news(&self.store).map_err(|error| plain(&error))?;
-        if news.records.is_empty() {
+        let routes = &config.mqtt.routes;
+        if news.records.is_empty() && *routes == self.config.mqtt.routes {
             info!("nothing has changed");
             return Ok(());
         }
-        let intake = Intake::new(Arc::clone(&plan.inventory), Arc::clone(&plan.site.profiles));
+        self.say_unheard(routes);
+        let intake = Intake::new(
+            Arc::clone(&plan.inventory),
+            Arc::clone(&plan.site.profiles),
+            Arc::clone(routes),
+        );
         let (asker, durable) = oneshot::channel();
         let ask = Ask::Inventory(news.records, Box::new(intake), asker);
         self.asks.send(ask).await.map_err(|error| plain(&error))?;
@@ -93,7 +100,19 @@ impl Reloader {
         self.board.set_inventory(Arc::clone(&plan.inventory));
         self.board.set_overflow_limit(plan.settings.overflow.on);
         self.names.send_replace(plan.inventory);
+        self.config.mqtt.routes = config.mqtt.routes;
         Ok(())
+    }
+
+    /// Says which routes' topics no session has asked its broker for: sessions stay as they were
+    /// opened. Our own listener takes every topic.
+    fn say_unheard(&self, routes: &Routes) {
+        for session in &self.config.mqtt.brokers {
+            for topic in routes.topics_beyond(&session.subscriptions) {
+                let host = &session.host;
+                warn!(%host, topic, "a new route is read from this broker after a restart only");
+            }
+        }
     }
 
     /// When each file was last written; none where it cannot be seen.

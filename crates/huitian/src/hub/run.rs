@@ -318,6 +318,7 @@ impl Hub {
         let intake = Intake::new(
             Arc::clone(&self.plan.inventory),
             Arc::clone(&self.plan.site.profiles),
+            Arc::clone(&self.config.mqtt.routes),
         );
         let faster = self
             .config
@@ -409,6 +410,7 @@ impl Hub {
         let intake = Intake::new(
             Arc::clone(&self.plan.inventory),
             Arc::clone(&self.plan.site.profiles),
+            Arc::clone(&self.config.mqtt.routes),
         );
         demo.into_run(Ways {
             board: self.board.clone(),

@@ -1,0 +1,1 @@
+//! SenML against the examples of RFC 8428.
