@@ -15,12 +15,14 @@
 //! - [`plain`]: the plain JSON form, with examples.
 //! - [`profile`]: how a device is described as data, written for installers.
 //! - [`registers`]: how a Modbus device is described as data.
+//! - [`sparkplug`]: Eclipse Sparkplug B 3.0 as a host application: payloads and sessions.
 //! - [`envelope`]: `ChirpStack` v4 and The Things Stack v3, with the choice of event time.
 
 pub mod envelope;
 pub mod plain;
 pub mod profile;
 pub mod registers;
+pub mod sparkplug;
 
 mod decoded;
 mod instant;
