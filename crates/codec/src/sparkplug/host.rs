@@ -286,7 +286,7 @@ impl<T> Host<T> {
 
     /// Asks a node to be born again, where that is due and this second has room for it.
     fn ask(&mut self, key: &str, now: Moment, out: &mut Output<T>) {
-        if now.mono_ms.saturating_sub(self.second.0) >= 1_000 {
+        if self.second.1 == 0 || now.mono_ms.saturating_sub(self.second.0) >= 1_000 {
             self.second = (now.mono_ms, 0);
         }
         let Some(node) = self.nodes.get_mut(key) else {

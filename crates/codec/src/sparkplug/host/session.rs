@@ -110,7 +110,6 @@ impl<T> Node<T> {
         }
         let reading = owner.read(&address, payload, &mut turn.out.named);
         let gone = known.map(|known| known.owner.gone(Some(&owner)));
-        self.last_at = self.last_at.max(reading.last_at);
         let device = Device {
             address: address.clone(),
             owner,
@@ -118,6 +117,7 @@ impl<T> Node<T> {
         };
         self.devices.insert(key, device);
         self.end(&address, gone.unwrap_or_default(), payload.at, turn);
+        self.last_at = self.last_at.max(reading.last_at);
     }
 
     pub(super) fn on_data(

@@ -34,6 +34,9 @@ fn shuffles(length: usize) -> impl Strategy<Value = Vec<(usize, bool)>> {
 }
 
 proptest! {
+    // A case is hundreds of messages.
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn any_order_inside_the_timeout_gives_the_same_records(moves in shuffles(302)) {
         let messages = stream(300);
@@ -128,7 +131,7 @@ fn memory_stays_below_its_limit_whatever_is_born() {
     let birth = payload(Some(START), Some(0), &metrics);
     assert!(birth.len() <= crate::sparkplug::BIRTH_BYTES_MAX);
     let mut refused = 0;
-    for node in 0..120 {
+    for node in 0..104 {
         bench.say(&format!("spBv1.0/g/NBIRTH/n{node}"), &birth);
         refused += bench.take().named.refused.len();
         assert!(bench.host.memory() <= 64 * 1024 * 1024);

@@ -88,9 +88,10 @@ impl Bench {
         }
     }
 
+    /// The host's wall is ten seconds ahead of the nodes'.
     pub(super) fn moment(&self) -> Moment {
         Moment {
-            at: UtcMs(START + self.now as i64),
+            at: UtcMs(START + 10_000 + self.now as i64),
             mono_ms: self.now,
         }
     }
