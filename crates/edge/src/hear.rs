@@ -203,6 +203,13 @@ impl Intake {
         readings.collect()
     }
 
+    /// Reads what a Sparkplug host made of one message, or of none.
+    pub fn hear_named(&self, named: &NamedMessage, message: &Message<'_>) -> Heard {
+        let mut heard = Heard::default();
+        self.named(&mut heard, named, message);
+        heard
+    }
+
     fn named(&self, heard: &mut Heard, named: &NamedMessage, message: &Message<'_>) {
         for record in &named.records {
             let Some(device) = self.device_at(&record.address) else {
