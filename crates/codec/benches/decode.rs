@@ -91,6 +91,7 @@ fn measure_uplink(profile: &Profile, name: &str, port: u8, bytes: &[u8]) {
         bytes: bytes.to_vec(),
         at: Some(UtcMs(1_795_406_400_000)),
         time_source: TimeSource::Network,
+        decoded: Vec::new(),
     };
     measure(name, bytes.len(), || {
         let decoded = profile.decode(black_box(&uplink));

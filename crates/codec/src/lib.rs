@@ -18,12 +18,14 @@
 //! - [`registers`]: how a Modbus device is described as data.
 //! - [`envelope`]: all formats, with how each is known and where its event time comes from.
 //! - [`route`]: which topic carries which format, where its shape does not say it.
+//! - [`sparkplug`]: Eclipse Sparkplug B 3.0 as a host application: payloads and sessions.
 
 pub mod envelope;
 pub mod plain;
 pub mod profile;
 pub mod registers;
 pub mod route;
+pub mod sparkplug;
 
 mod decoded;
 mod instant;

@@ -250,6 +250,13 @@ impl Intake {
             .map(|samples| (samples, Vec::new()))
     }
 
+    /// Reads what a Sparkplug host made of one message, or of none.
+    pub fn hear_named(&self, named: &NamedMessage, message: &Message<'_>) -> Heard {
+        let mut heard = Heard::default();
+        self.named(&mut heard, named, message);
+        heard
+    }
+
     fn named(&self, heard: &mut Heard, named: &NamedMessage, message: &Message<'_>) {
         let mut unnamed = 0_usize;
         for record in &named.records {

@@ -23,6 +23,7 @@ use pack::{memory_bytes, payloads};
 use crate::clock::Clock;
 use crate::hear::{Heard, Message};
 use crate::number::Numbered;
+use crate::sparkplug::Arrival;
 use crate::spool::Spool;
 use crate::uplink::{Source, Uplink, Wish};
 
@@ -129,6 +130,7 @@ impl<D: Disk> Keeper<D> {
     fn take(&mut self, group: &mut Group, ask: Ask) -> Result<bool, QueueError> {
         match ask {
             Ask::Delivery(delivery, may_be_kept) => self.hear(group, delivery, may_be_kept),
+            Ask::Named(arrival) => self.hear_named(group, arrival),
             Ask::Polled(polled, sender) => {
                 for reading in self.reader.intake.polled(polled) {
                     self.add(group, reading);
@@ -173,11 +175,27 @@ impl<D: Disk> Keeper<D> {
             received_at: at,
             retained: delivery.retain && may_be_kept,
         });
-        self.note(&heard, &delivery, at);
+        self.note(&heard, (&delivery.topic, &delivery.payload), at);
         for reading in heard.readings {
             self.add(group, reading);
         }
         group.senders.push(delivery.done);
+    }
+
+    fn hear_named(&mut self, group: &mut Group, arrival: Arrival) {
+        let at = self.clock.now();
+        let message = Message {
+            topic: &arrival.topic,
+            payload: &arrival.payload,
+            received_at: at,
+            retained: false,
+        };
+        let heard = self.reader.intake.hear_named(&arrival.named, &message);
+        self.note(&heard, (message.topic, message.payload), at);
+        for reading in heard.readings {
+            self.add(group, reading);
+        }
+        group.senders.push(arrival.done);
     }
 
     /// Adds a reading to the group, unless it says nothing new.
@@ -192,15 +210,8 @@ impl<D: Disk> Keeper<D> {
         group.readings.push((partition, channel, reading));
     }
 
-    fn note(&mut self, heard: &Heard, delivery: &Delivery, at: UtcMs) {
-        let sample = || {
-            delivery
-                .payload
-                .iter()
-                .take(SAMPLE_BYTES_MAX)
-                .copied()
-                .collect()
-        };
+    fn note(&mut self, heard: &Heard, (topic, payload): (&str, &[u8]), at: UtcMs) {
+        let sample = || payload.iter().take(SAMPLE_BYTES_MAX).copied().collect();
         for stranger in &heard.strangers {
             let is_known = self.strangers.contains_key(&stranger.address);
             if self.strangers.len() >= STRANGERS_MAX && !is_known {
@@ -209,7 +220,7 @@ impl<D: Disk> Keeper<D> {
             let row = UpStranger {
                 at,
                 address: stranger.address.clone(),
-                topic: delivery.topic.chars().take(256).collect(),
+                topic: topic.chars().take(256).collect(),
                 payload: sample(),
             };
             self.strangers.insert(stranger.address.clone(), row);

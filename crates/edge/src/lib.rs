@@ -31,6 +31,7 @@ mod random;
 pub mod settings;
 pub mod site;
 mod sources;
+pub mod sparkplug;
 pub mod spool;
 mod stamp;
 mod store;
@@ -45,6 +46,6 @@ pub use huitian_modbus::settings as modbus;
 pub use number::{Numbered, Numbering};
 pub use random::random;
 pub use sources::{
-    BrokerRaw, Defaults, ListenConfig, MqttConfig, MqttRaw, SourceError, Sources, Way,
+    BrokerRaw, Defaults, Inboxes, ListenConfig, MqttConfig, MqttRaw, SourceError, Sources, Way,
 };
 pub use stamp::{SET_FROM, Stamper};

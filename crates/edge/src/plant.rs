@@ -14,7 +14,8 @@ use crate::hear::Intake;
 use crate::keeper::{Ask, Reader};
 use crate::settings::PlantConfig;
 use crate::site::Site;
-use crate::sources::{SourceError, Sources, Way};
+use crate::sources::{Inboxes, SourceError, Sources, Way};
+use crate::sparkplug::Arrival;
 
 /// Why it does not run.
 #[derive(Debug)]
@@ -92,12 +93,16 @@ impl Plant {
         clock: &Clock,
         asks: &mpsc::Sender<Ask>,
     ) -> Result<Self, PlantError> {
-        let sources = Sources::open(&config.mqtt, |way, room| forward(way, room, asks.clone()));
-        let sources = sources.await.map_err(PlantError::Source)?;
         let now = {
             let clock = clock.clone();
             move || clock.now()
         };
+        let inboxes = Inboxes {
+            deliveries: |way, room| forward(way, room, asks.clone()),
+            named: |_way, room| forward_named(room, asks.clone()),
+        };
+        let sources = Sources::open(&config.mqtt, Arc::new(now.clone()), inboxes);
+        let sources = sources.await.map_err(PlantError::Source)?;
         let asks = asks.clone();
         let out = buses::forward(move |polled, sender| {
             let asks = asks.clone();
@@ -145,6 +150,20 @@ fn forward(way: Way, room: usize, asks: mpsc::Sender<Ask>) -> mpsc::Sender<Deliv
                 .is_err()
             {
                 // The keeper has stopped: what is not acknowledged will be sent again.
+                return;
+            }
+        }
+    });
+    inbox
+}
+
+/// A channel whose Sparkplug arrivals reach the keeper.
+fn forward_named(room: usize, asks: mpsc::Sender<Ask>) -> mpsc::Sender<Arrival> {
+    let (inbox, mut arrivals) = mpsc::channel(room);
+    tokio::spawn(async move {
+        while let Some(arrival) = arrivals.recv().await {
+            if asks.send(Ask::Named(arrival)).await.is_err() {
+                // The keeper has stopped: what it did not answer is asked for again.
                 return;
             }
         }

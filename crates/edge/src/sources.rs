@@ -1,27 +1,31 @@
 //! Where messages come in: a listener of our own, and sessions with other brokers. The same
 //! settings and the same code in the edge and in the hub.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use huitian_broker::{Access, Broker, BrokerConfig, BrokerError, Notice, Tls, Users, UsersError};
+use huitian_broker::{Access, Broker, BrokerConfig, BrokerError, Tls, Users, UsersError};
 use huitian_codec::Routes;
+use huitian_codec::sparkplug::state_topic;
 use huitian_mqtt::{
     Delivery, Login, Protocol, Publisher, Session, SessionConfig, SessionError, TlsConfig,
 };
 use huitian_settings::{ConfigFault, Span, read_secret};
 use serde::Deserialize;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tracing::{info, warn};
+
+use crate::sparkplug::{self, Arrival, Desk, Exits, HostConfig, Mouth, Wall};
 
 /// Messages that wait between a way in and whoever stores them. One group commit takes up to
 /// 4,096; as many again may wait, at most 64 MiB of the 16 KiB that a device may send.
 const INBOX_MAX: usize = 4_096;
 
-/// Notices of the listener that wait to be logged.
-const NOTICES_MAX: usize = 64;
+mod notices;
 
 /// `[mqtt]` as it is written.
 #[derive(Deserialize, Default)]
@@ -35,6 +39,8 @@ pub struct MqttRaw {
     client_ca_file: Option<PathBuf>,
     client_crl_file: Option<PathBuf>,
     insecure: bool,
+    sparkplug: Option<String>,
+    sparkplug_reorder: Option<Span>,
     brokers: Vec<BrokerRaw>,
     routes: Routes,
 }
@@ -53,12 +59,14 @@ pub struct BrokerRaw {
     #[serde(default)]
     insecure: bool,
     tls: Option<TlsRaw>,
-    share_group: Option<String>,
+    pub(crate) share_group: Option<String>,
     #[serde(default)]
     clean_start: bool,
     keep_alive: Option<Span>,
-    session_expiry: Option<Span>,
-    topics: Option<Vec<String>>,
+    pub(crate) session_expiry: Option<Span>,
+    pub(crate) topics: Option<Vec<String>>,
+    pub(crate) sparkplug: Option<String>,
+    pub(crate) sparkplug_reorder: Option<Span>,
 }
 
 #[derive(Deserialize, Default)]
@@ -97,6 +105,8 @@ pub struct MqttConfig {
     pub brokers: Vec<SessionConfig>,
     /// Which topics carry which format, where their shape does not say it.
     pub routes: Arc<Routes>,
+    /// Where we are a Sparkplug host application.
+    pub sparkplug: BTreeMap<Way, HostConfig>,
 }
 
 /// What a program says where the settings say nothing.
@@ -177,18 +187,29 @@ impl MqttRaw {
             }
         }
         let routes = Arc::new(self.routes);
-        let brokers = self.brokers.into_iter().map(|raw| {
-            let session = raw.check("mqtt.brokers", defaults)?;
-            with_routes(session, &routes)
-        });
+        let mut hosts = BTreeMap::new();
+        if let Some(host) = HostConfig::check("mqtt", self.sparkplug, self.sparkplug_reorder)? {
+            if addr.is_none() {
+                let fault = "mqtt.sparkplug needs mqtt.addr: it is for nodes at our own listener";
+                return Err(ConfigFault::plain(fault));
+            }
+            hosts.insert(Way::Embedded, host);
+        }
+        let mut brokers = Vec::with_capacity(self.brokers.len());
+        for (number, raw) in (0_u16..).zip(self.brokers) {
+            let (session, host) = raw.check_host("mqtt.brokers", defaults)?;
+            brokers.push(with_routes(session, &routes)?);
+            hosts.extend(host.map(|host| (Way::External(number), host)));
+        }
         Ok(MqttConfig {
+            sparkplug: hosts,
             listen: addr.map(|addr| ListenConfig {
                 addr,
                 users: self.users_file,
                 tls,
                 insecure: self.insecure,
             }),
-            brokers: brokers.collect::<Result<_, _>>()?,
+            brokers,
             routes,
         })
     }
@@ -218,6 +239,11 @@ impl BrokerRaw {
     /// # Errors
     /// [`ConfigFault`] with the key.
     pub fn check(self, key: &str, defaults: Defaults) -> Result<SessionConfig, ConfigFault> {
+        if self.sparkplug.is_some() || self.sparkplug_reorder.is_some() {
+            return Err(ConfigFault::plain(format!(
+                "{key}.sparkplug: only a broker under mqtt.brokers has edge nodes"
+            )));
+        }
         let protocol = Protocol::from_level(self.protocol).ok_or_else(|| {
             let found = self.protocol;
             ConfigFault::plain(format!(
@@ -317,26 +343,60 @@ pub struct Sources {
     broker: Option<Broker>,
     users: Option<(PathBuf, Arc<Users>)>,
     sessions: Vec<Session>,
+    desks: JoinSet<()>,
+    /// STATE of the host at our own listener, and the clock that dates it.
+    state: Option<(String, Wall)>,
+}
+
+/// Where messages go, by the way that they came.
+pub struct Inboxes<I, N> {
+    /// The channel of a way's messages, for so many of them.
+    pub deliveries: I,
+    /// The channel of what a way's Sparkplug nodes said.
+    pub named: N,
 }
 
 impl Sources {
-    /// Opens all that the settings name. `inbox` gives each way the channel of its messages.
+    /// Opens all that the settings name. `inboxes` give each way the channels of its messages;
+    /// `wall` tells the time.
     ///
     /// # Errors
     /// [`SourceError`] where a port is taken or a setting cannot be used.
-    pub async fn open(
+    pub async fn open<I, N>(
         config: &MqttConfig,
-        inbox: impl Fn(Way, usize) -> mpsc::Sender<Delivery>,
-    ) -> Result<Self, SourceError> {
+        wall: Wall,
+        inboxes: Inboxes<I, N>,
+    ) -> Result<Self, SourceError>
+    where
+        I: Fn(Way, usize) -> mpsc::Sender<Delivery>,
+        N: Fn(Way, usize) -> mpsc::Sender<Arrival>,
+    {
         let mut sources = Self {
             broker: None,
             users: None,
             sessions: Vec::new(),
+            desks: JoinSet::new(),
+            state: None,
+        };
+        let exits = |way| Exits {
+            plain: (inboxes.deliveries)(way, INBOX_MAX),
+            named: (inboxes.named)(way, sparkplug::INBOX_MAX),
         };
         if let Some(listen) = &config.listen {
-            sources
-                .listen(listen, inbox(Way::Embedded, INBOX_MAX))
-                .await?;
+            match config.sparkplug.get(&Way::Embedded) {
+                None => {
+                    let inbox = (inboxes.deliveries)(Way::Embedded, INBOX_MAX);
+                    sources.listen(listen, inbox).await?;
+                }
+                Some(host) => {
+                    let (inbox, deliveries) = mpsc::channel(sparkplug::INBOX_MAX);
+                    let publisher = sources.listen(listen, inbox).await?;
+                    sources.state = Some((state_topic(&host.id), Arc::clone(&wall)));
+                    let mouth = Mouth::Listener(publisher);
+                    let desk = Desk::new(host, &wall, mouth, exits(Way::Embedded));
+                    sources.desks.spawn(desk.run(deliveries));
+                }
+            }
         }
         for (number, session) in (0_u16..).zip(&config.brokers) {
             info!(
@@ -344,10 +404,22 @@ impl Sources {
                 port = session.port,
                 "reading from another broker"
             );
-            let inbox = inbox(Way::External(number), INBOX_MAX);
-            sources
-                .sessions
-                .push(Session::connect(session.clone(), inbox)?);
+            let way = Way::External(number);
+            let Some(host) = config.sparkplug.get(&way) else {
+                let inbox = (inboxes.deliveries)(way, INBOX_MAX);
+                sources
+                    .sessions
+                    .push(Session::connect(session.clone(), inbox)?);
+                continue;
+            };
+            let mut session = session.clone();
+            sparkplug::shape(&mut session, host, &wall);
+            let (inbox, deliveries) = mpsc::channel(sparkplug::INBOX_MAX);
+            let session = Session::connect(session, inbox)?;
+            let mouth = Mouth::Session(session.publisher(), Some(session.status()));
+            let desk = Desk::new(host, &wall, mouth, exits(way));
+            sources.desks.spawn(desk.run(deliveries));
+            sources.sessions.push(session);
         }
         Ok(sources)
     }
@@ -356,7 +428,7 @@ impl Sources {
         &mut self,
         listen: &ListenConfig,
         inbox: mpsc::Sender<Delivery>,
-    ) -> Result<(), SourceError> {
+    ) -> Result<huitian_broker::Publisher, SourceError> {
         let mut config = BrokerConfig::new(listen.addr);
         if let Some(path) = &listen.users {
             let users = Users::load(path)?;
@@ -366,18 +438,12 @@ impl Sources {
         }
         config.tls.clone_from(&listen.tls);
         config.insecure = listen.insecure;
-        let (notices, mut noticed) = mpsc::channel(NOTICES_MAX);
-        config.notices = Some(notices);
+        config.notices = Some(notices::listener());
         let broker = Broker::start(config, inbox).await?;
         info!(addr = %broker.local_addr(), tls = listen.tls.is_some(), "MQTT listener");
-        // Ends with the broker, which holds the other end.
-        tokio::spawn(async move {
-            while let Some(notice) = noticed.recv().await {
-                say(&notice);
-            }
-        });
+        let publisher = broker.publisher();
         self.broker = Some(broker);
-        Ok(())
+        Ok(publisher)
     }
 
     /// Our own listener.
@@ -410,26 +476,17 @@ impl Sources {
     }
 
     /// Closes all, after what is on its way has been answered.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         if let Some(broker) = self.broker {
+            if let Some((topic, wall)) = &self.state {
+                sparkplug::say(&broker.publisher(), topic, (false, wall()));
+            }
             broker.stop().await;
         }
         for session in self.sessions {
             session.stop().await;
         }
-    }
-}
-
-fn say(notice: &Notice) {
-    match notice {
-        Notice::DuplicateClientId { client_id } => {
-            warn!(%client_id, "two clients with one id take the connection from each other");
-        }
-        Notice::RateLimited { client_id } => {
-            warn!(%client_id, "sends more than a device may: its newest messages are dropped");
-        }
-        Notice::LoginsBlocked { address } => {
-            warn!(%address, "too many wrong passwords: refused for a minute");
-        }
+        // Each ends with the way that it sits at.
+        while self.desks.join_next().await.is_some() {}
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::delivery::Qos;
+use crate::presence::Presence;
 
 /// Longest control packet MQTT allows, bytes (MQTT 3.1.1, 2.2.3): 1 + 4 + 268,435,455. A session
 /// whose `packet_bytes_max` is this takes a message of any size.
@@ -137,6 +138,8 @@ pub struct SessionConfig {
     pub packet_bytes_max: usize,
     /// What is published for us if we vanish.
     pub last_will: Option<LastWill>,
+    /// A retained message that says whether we are there; it takes the place of `last_will`.
+    pub presence: Option<Presence>,
     /// How long a publish may go unacknowledged before its connection counts as lost.
     pub publish_patience: Duration,
 }
@@ -163,6 +166,7 @@ impl SessionConfig {
             keep_alive: Duration::from_secs(30),
             packet_bytes_max: PACKET_BYTES_DEFAULT,
             last_will: None,
+            presence: None,
             publish_patience: PUBLISH_PATIENCE,
         }
     }
@@ -196,6 +200,11 @@ impl SessionConfig {
             && (!is_topic(&will.topic) || will.payload.len() > 65_535)
         {
             return Err(SessionError::LastWill(will.topic.clone()));
+        }
+        if let Some(presence) = &self.presence
+            && (!is_topic(&presence.topic) || self.share_group.is_some())
+        {
+            return Err(SessionError::Presence(presence.topic.clone()));
         }
         if self.subscriptions.is_empty() || self.subscriptions.len() > SUBSCRIPTIONS_MAX {
             return Err(SessionError::SubscriptionCount(self.subscriptions.len()));
@@ -305,6 +314,9 @@ pub enum SessionError {
     /// The last will cannot be published.
     #[error("the last will needs a topic without wildcards (it has {0:?}) and 0 to 65535 bytes")]
     LastWill(String),
+    /// Whether we are there cannot be said.
+    #[error("presence needs a topic without wildcards (it has {0:?}) and no share group")]
+    Presence(String),
     /// No subscription, or too many.
     #[error("a session has 1 to 100 subscriptions, not {0}")]
     SubscriptionCount(usize),

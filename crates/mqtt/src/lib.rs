@@ -13,6 +13,7 @@
 //! - A message that is too large is skipped, counted and acknowledged; it cannot wedge a session.
 //! - [`Publisher`] publishes on the same session and tells what became of it. It sends nothing
 //!   twice: what a lost connection leaves unknown is reported as [`Fate::Lost`].
+//! - [`Presence`] keeps a retained message that says whether we are there.
 //!
 //! This is the only crate that knows rumqttc. What it is not: a queue. Linux only: the way between
 //! the library and our TLS is a Unix socket without a file.
@@ -23,6 +24,7 @@ mod debt;
 mod delivery;
 mod guard;
 mod pipe;
+mod presence;
 mod publisher;
 mod session;
 mod tls;
@@ -33,5 +35,6 @@ pub use config::{
     TlsConfig,
 };
 pub use delivery::{Delivery, Qos, Verdict};
+pub use presence::Presence;
 pub use publisher::{Fate, PubToken, PublishError, Publisher};
 pub use session::{Session, SessionStatus};

@@ -26,6 +26,7 @@ use crate::config::{SessionConfig, SessionError};
 use crate::debt::{Debt, NotKept, Owed};
 use crate::delivery::{Delivery, Qos, Verdict};
 use crate::pipe::{DialError, Pipe};
+use crate::presence::Present;
 use crate::publisher::{Fate, Flight, ORDERS_MAX, Order, Publisher};
 use crate::wire::{self, Deaf, Ear, Gone, Heard, Message, Mouth, Publishing, Terms};
 
@@ -223,7 +224,10 @@ impl Driver {
             () = until_stopped(&mut stopped) => return Ok(()),
             () = lose_all(orders) => return Ok(()),
         };
-        let (mouth, mut ear) = wire::connect(&self.config, &self.client_id, &pipe.address);
+        let present = Present::new(self.config.presence.as_ref());
+        let mut config = self.config.clone();
+        config.last_will = present.last_will().or(config.last_will);
+        let (mouth, mut ear) = wire::connect(&config, &self.client_id, &pipe.address);
         let flight = Flight::new();
         let (owe, mut debt) = Debt::new();
         let (patience, connection) = (self.config.publish_patience, self.connection);
@@ -232,6 +236,7 @@ impl Driver {
             mouth: &mouth,
             owe: &owe,
             flight: &flight,
+            present: &present,
         };
         let ended = tokio::select! {
             // A fault of the library must not silence the session for good.
@@ -240,6 +245,7 @@ impl Driver {
             }
             lost = debt.settle(&mouth) => lost.map_err(Lost::from),
             lost = forward(&mouth, orders, &flight, connection) => Err(lost),
+            gone = present.insist(&mouth, &flight) => Err(gone.into()),
             () = flight.overdue(patience) => Err(Lost::NoPuback(patience)),
             () = until_stopped(&mut stopped) => Ok(()),
         };
@@ -256,7 +262,8 @@ impl Driver {
             }
             Err(_) => return ended,
         };
-        let parting = farewell(&mouth, (&mut ear, ping_interval), unsettled, &flight);
+        let ours = (&flight, &present);
+        let parting = farewell(&mouth, (&mut ear, ping_interval), unsettled, ours);
         if timeout(STOP_MAX, parting).await.is_err() {
             tracing::debug!("the broker or the intake was slow to part");
         }
@@ -291,8 +298,11 @@ impl Driver {
     async fn on_heard(&mut self, heard: Heard, line: &Line<'_>) -> Result<(), Lost> {
         match heard {
             Heard::Accepted(terms) => self.on_accepted(terms, line),
-            Heard::Subscribed(refusals) => self.on_subscribed(&refusals),
-            Heard::Message(message) => self.on_message(message, line.owe).await,
+            Heard::Subscribed(refusals) => self.on_subscribed(&refusals, line).await,
+            Heard::Message(message) => {
+                line.present.heard(&message.topic, &message.payload);
+                self.on_message(message, line.owe).await
+            }
             Heard::Sent(id) => {
                 line.flight.sent(id);
                 Ok(())
@@ -313,7 +323,11 @@ impl Driver {
         Ok(())
     }
 
-    fn on_subscribed(&mut self, refusals: &[Option<String>]) -> Result<(), Lost> {
+    async fn on_subscribed(
+        &mut self,
+        refusals: &[Option<String>],
+        line: &Line<'_>,
+    ) -> Result<(), Lost> {
         if self.status.borrow().connected {
             // We ask once in a connection: a second answer says nothing.
             return Ok(());
@@ -327,6 +341,8 @@ impl Driver {
             };
             return Err(Lost::Subscription(filter.clone(), refusal));
         }
+        // Before anything else is published: others may publish once we are connected.
+        line.present.begin(line.mouth, line.flight).await?;
         self.subscribed += 1;
         let reconnects = self.subscribed.saturating_sub(1);
         let (connection, session_present) = (self.connection, self.session_present);
@@ -382,6 +398,7 @@ struct Line<'a> {
     mouth: &'a Mouth,
     owe: &'a mpsc::Sender<Owed>,
     flight: &'a Flight,
+    present: &'a Present,
 }
 
 /// Hands publishes to the library as the broker allows.
@@ -428,12 +445,14 @@ async fn farewell(
     mouth: &Mouth,
     (ear, ping_interval): (&mut Ear, Duration),
     debt: Option<&mut Debt>,
-    flight: &Flight,
+    (flight, present): (&Flight, &Present),
 ) {
     let parting = async {
         if let Some(debt) = debt {
             debt.settle(mouth).await?;
         }
+        let parted = present.part(mouth, flight).await;
+        parted.map_err(|_gone| NotKept)?;
         mouth.disconnect().await.map_err(|_gone| NotKept)
     };
     // The broker closes once it has read our DISCONNECT. Until then its view of what is

@@ -161,6 +161,7 @@ pub(crate) struct Publishing {
     pub(crate) topic: String,
     pub(crate) payload: Bytes,
     pub(crate) is_acknowledged: bool,
+    pub(crate) retain: bool,
 }
 
 impl Publishing {
@@ -169,6 +170,7 @@ impl Publishing {
             topic: order.topic.clone(),
             payload: order.payload.clone(),
             is_acknowledged: order.qos != Qos::AtMostOnce,
+            retain: false,
         }
     }
 }

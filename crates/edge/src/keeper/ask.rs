@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::deadband::Deadband;
 use crate::hear::{Intake, Polled};
 use crate::number::Numbered;
+use crate::sparkplug::Arrival;
 
 /// What the uplink's connection says.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub enum LinkEvent {
 pub enum Ask {
     /// A device said something; `true` where a broker may have kept it from before.
     Delivery(Delivery, bool),
+    /// Sparkplug nodes said something. Answered when it is on disk.
+    Named(Arrival),
     /// A bus was read. Answered when it is on disk.
     Polled(Vec<Polled>, oneshot::Sender<Verdict>),
     /// The uplink's connection.

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use huitian_edge::sparkplug::Arrival;
 use huitian_edge::{Heard, Intake, Message, Numbering, Polled, Way};
 use huitian_model::uplink::{self, UpNote, UpStranger};
 use huitian_model::{EdgeId, IdError, Origin, Partition, Position, Record, Tick, UtcMs};
@@ -57,6 +58,8 @@ pub fn holders(store: &Sqlite) -> Result<Holders, StoreError> {
 pub enum Ask {
     /// A device said something.
     Delivery(Delivery, Way),
+    /// Sparkplug nodes said something; answered when it is on disk.
+    Named(Arrival),
     /// The hub's time.
     Tick(UtcMs),
     /// What the buses of this process read; answered when it is on disk.
@@ -147,6 +150,7 @@ impl Appender {
     fn take(&mut self, group: &mut Group, ask: Ask) {
         match ask {
             Ask::Delivery(delivery, path) => self.hear(group, delivery, path),
+            Ask::Named(arrival) => self.hear_named(group, arrival),
             Ask::Polled(polled, asker) => {
                 group.readings.extend(self.intake.polled(polled));
                 group.senders.push(asker);
@@ -205,9 +209,29 @@ impl Appender {
             received_at: at,
             retained: delivery.retain && path != Way::Embedded,
         });
-        self.note(group, &heard, &delivery, at);
+        self.note(group, &heard, (&delivery.topic, &delivery.payload), at);
         group.readings.extend(heard.readings);
         group.senders.push(delivery.done);
+    }
+
+    fn hear_named(&self, group: &mut Group, arrival: Arrival) {
+        let at = self.clock.now();
+        self.metrics.messages.inc();
+        group.senders.push(arrival.done);
+        if self.only_client.is_some() {
+            // The demo's time is not a node's, as with every other outsider.
+            self.metrics.outsiders.inc();
+            return;
+        }
+        let message = Message {
+            topic: &arrival.topic,
+            payload: &arrival.payload,
+            received_at: at,
+            retained: false,
+        };
+        let heard = self.intake.hear_named(&arrival.named, &message);
+        self.note(group, &heard, (message.topic, message.payload), at);
+        group.readings.extend(heard.readings);
     }
 
     /// Hears an edge. What was kept from before is no news: edges never ask to be retained.
@@ -261,13 +285,13 @@ impl Appender {
         let _ended = delivery.answer(Verdict::Durable);
     }
 
-    fn note(&self, group: &mut Group, heard: &Heard, delivery: &Delivery, at: UtcMs) {
+    fn note(&self, group: &mut Group, heard: &Heard, (topic, payload): (&str, &[u8]), at: UtcMs) {
         for stranger in &heard.strangers {
             group.strangers.push(UnknownNote {
                 address: stranger.address.clone(),
-                topic: delivery.topic.clone(),
+                topic: topic.to_owned(),
                 at,
-                payload: delivery.payload.to_vec(),
+                payload: payload.to_vec(),
             });
         }
         // Counted in messages: a hostile batch of thousands of bad values is one message.
@@ -282,14 +306,7 @@ impl Appender {
                 source: note.source.clone(),
                 reason: intake_reason(note.reason.ledger_name()),
                 count: 1,
-                sample: Some(
-                    delivery
-                        .payload
-                        .iter()
-                        .take(SAMPLE_BYTES_MAX)
-                        .copied()
-                        .collect(),
-                ),
+                sample: Some(payload.iter().take(SAMPLE_BYTES_MAX).copied().collect()),
             });
         }
     }

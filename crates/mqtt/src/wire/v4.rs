@@ -121,7 +121,7 @@ pub(super) async fn publish(client: &AsyncClient, order: Publishing) -> Result<(
         QoS::AtMostOnce
     };
     client
-        .publish_bytes(order.topic, qos, false, order.payload)
+        .publish_bytes(order.topic, qos, order.retain, order.payload)
         .await
         .map_err(|_closed| Gone)
 }

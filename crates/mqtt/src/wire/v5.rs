@@ -193,7 +193,7 @@ pub(super) async fn publish(client: &AsyncClient, order: Publishing) -> Result<(
         QoS::AtMostOnce
     };
     client
-        .publish(order.topic, qos, false, order.payload)
+        .publish(order.topic, qos, order.retain, order.payload)
         .await
         .map_err(|_closed| Gone)
 }

@@ -1,7 +1,9 @@
 //! What comes in: messages, buses, edges; and the answers that edges get.
 
+use std::sync::Arc;
+
 use huitian_edge::buses::{self, Buses};
-use huitian_edge::{SourceError, Sources, Way};
+use huitian_edge::{Inboxes, SourceError, Sources, Way};
 use huitian_store::StoreError;
 use tokio::sync::mpsc;
 
@@ -28,20 +30,14 @@ pub struct FleetEnds {
 impl Hub {
     /// Opens the ways in; each forwards to the appender.
     pub async fn open_sources(&self, asks: &mpsc::Sender<Ask>) -> Result<Sources, SourceError> {
-        Sources::open(&self.config.mqtt, |way, room| {
-            let (inbox, mut deliveries) = mpsc::channel(room);
-            let asks = asks.clone();
-            tokio::spawn(async move {
-                while let Some(delivery) = deliveries.recv().await {
-                    if asks.send(Ask::Delivery(delivery, way)).await.is_err() {
-                        // The appender has stopped: what is not acknowledged is sent again.
-                        return;
-                    }
-                }
-            });
-            inbox
-        })
-        .await
+        let clock = self.clock.clone();
+        let inboxes = Inboxes {
+            deliveries: |way, room| {
+                forward(room, asks, move |delivery| Ask::Delivery(delivery, way))
+            },
+            named: |_way, room| forward(room, asks, Ask::Named),
+        };
+        Sources::open(&self.config.mqtt, Arc::new(move || clock.now()), inboxes).await
     }
 
     /// Hears what commands of this machine ask for.
@@ -97,4 +93,23 @@ impl Hub {
         tasks.spawn(async move { run.await.map_err(HubError::from) });
         Ok(())
     }
+}
+
+/// A channel whose messages reach the appender.
+fn forward<T: Send + 'static>(
+    room: usize,
+    asks: &mpsc::Sender<Ask>,
+    ask: impl Fn(T) -> Ask + Send + 'static,
+) -> mpsc::Sender<T> {
+    let (inbox, mut messages) = mpsc::channel(room);
+    let asks = asks.clone();
+    tokio::spawn(async move {
+        while let Some(message) = messages.recv().await {
+            if asks.send(ask(message)).await.is_err() {
+                // The appender has stopped: what is not acknowledged is sent again.
+                return;
+            }
+        }
+    });
+    inbox
 }
