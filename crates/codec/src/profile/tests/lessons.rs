@@ -36,6 +36,7 @@ fn decode(id: &str, port: u8, hex: &str, at: i64, f_cnt: u32) -> Vec<Decoded> {
         bytes: bytes(hex),
         at: Some(UtcMs(at)),
         time_source: TimeSource::Network,
+        decoded: Vec::new(),
     };
     builtin().require(id).unwrap().decode(&uplink).unwrap()
 }

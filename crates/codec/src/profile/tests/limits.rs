@@ -122,6 +122,7 @@ proptest! {
                 bytes: bytes.iter().copied().skip(cut).collect(),
                 at: Some(UtcMs(i64::MIN)),
                 time_source: TimeSource::Network,
+                decoded: Vec::new(),
             };
             drop(profile.decode(&uplink));
         }

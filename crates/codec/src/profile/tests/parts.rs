@@ -40,6 +40,7 @@ fn said(profile: &Profile, bytes: &[u8], heard_at: Option<i64>) -> Vec<String> {
         bytes: bytes.to_vec(),
         at: heard_at.map(UtcMs),
         time_source: heard_at.map_or(TimeSource::Receiver, |_| TimeSource::Network),
+        decoded: Vec::new(),
     };
     let decoded = profile.decode(&uplink).unwrap().into_iter();
     decoded
@@ -222,6 +223,7 @@ fn a_message_may_have_the_devices_own_time_and_sequence() {
         bytes,
         at: Some(UtcMs(1)),
         time_source: TimeSource::Network,
+        decoded: Vec::new(),
     };
     let decoded = profile.decode(&uplink).unwrap();
     assert_eq!(decoded[0].at, Some(UtcMs(1_747_086_720_123)));
