@@ -120,10 +120,20 @@ fn the_device_is_a_level_or_what_the_wildcard_stands_for() {
     assert_eq!(devices(&routes, "/k/bin/attrs/t", "1"), ["bin"]);
 }
 
+fn check_fault(keys: &str, underlined: &str, told: &str) {
+    let text = format!("[[routes]]\n{keys}");
+    let error = parse(&text).unwrap_err();
+    assert!(error.message().contains(told), "{keys}: {error}");
+    let span = error.span().unwrap_or_else(|| panic!("no place: {error}"));
+    let found = text.get(span).unwrap();
+    assert!(found.starts_with(underlined), "{keys}: {error}");
+}
+
 #[test]
 fn a_fault_is_underlined_and_says_what_is_permitted() {
     let long = "x".repeat(129);
     let long = format!("topic = \"a/+\"\nformat = \"csv\"\ncolumns = [\"{long}\"]");
+    check_fault(&long, "[\"x", "1 to 128 characters");
     for (keys, underlined, told) in [
         (
             "topic = \"a/#/b\"\nformat = \"json\"",
@@ -161,6 +171,14 @@ fn a_fault_is_underlined_and_says_what_is_permitted() {
             "tags",
             "`level`, `path`",
         ),
+    ] {
+        check_fault(keys, underlined, told);
+    }
+}
+
+#[test]
+fn a_fault_of_a_formats_own_keys_is_underlined_too() {
+    for (keys, underlined, told) in [
         (
             "topic = \"a/+\"\nformat = \"csv\"\ndelimiter = \"#\"",
             "\"#\"",
@@ -176,7 +194,6 @@ fn a_fault_is_underlined_and_says_what_is_permitted() {
             "[\"a\", \"a\"]",
             "stands twice",
         ),
-        (&long, "[\"x", "1 to 128 characters"),
         (
             "topic = \"a/+\"\nformat = \"tasmota\"\nutc_offset = \"8\"",
             "\"8\"",
@@ -192,63 +209,56 @@ fn a_fault_is_underlined_and_says_what_is_permitted() {
             "\"h\"",
             "`s`, `ms`",
         ),
-        // What contradicts something else is told for the route as a whole.
+    ] {
+        check_fault(keys, underlined, told);
+    }
+}
+
+#[test]
+fn what_contradicts_something_else_is_told_for_the_route_as_a_whole() {
+    for (keys, told) in [
         (
             "topic = \"a/b\"\nformat = \"json\"",
-            "[[routes]]",
             "device = { level = 1 to 2 }",
         ),
         (
             "topic = \"a/+\"\nformat = \"json\"\ndevice = { level = 3 }",
-            "[[routes]]",
             "expected 1 to 2, found 3",
         ),
         (
             "topic = \"a/+\"\nformat = \"loriot\"\ndevice = { level = 1 }",
-            "[[routes]]",
             "takes no more keys, found device",
         ),
         (
             "topic = \"a/+\"\nformat = \"json\"\ncolumns = [\"a\"]",
-            "[[routes]]",
             "device, time, sequence, records, found columns",
         ),
         (
             "topic = \"a/+\"\nformat = \"csv\"\ndevice = { tag = \"a\" }",
-            "[[routes]]",
             "{ column = NAME }, found tag",
         ),
         (
             "topic = \"a/+\"\nformat = \"ultralight\"\ndevice = { path = \"a\" }",
-            "[[routes]]",
             "takes device = { level = N }",
         ),
         (
             "topic = \"a/+\"\nformat = \"json\"\ntime = { path = \"t\" }",
-            "[[routes]]",
             "one of s, ms, rfc3339",
         ),
         (
             "topic = \"a/+\"\nformat = \"json\"\ntime = { unit = \"s\" }",
-            "[[routes]]",
             "time = { path = NAME",
         ),
         (
             "topic = \"a/+\"\nformat = \"line\"\ntime = { unit = \"rfc3339\" }",
-            "[[routes]]",
             "one of s, ms, us, ns",
         ),
         (
             "topic = \"a/+\"\nformat = \"csv\"\ncolumns = [\"a\"]\nsequence = \"n\"",
-            "[[routes]]",
             "one of the columns a, found \"n\"",
         ),
     ] {
-        let text = format!("[[routes]]\n{keys}");
-        let error = parse(&text).unwrap_err();
-        assert!(error.message().contains(told), "{keys}: {error}");
-        let span = error.span().unwrap_or_else(|| panic!("no place: {error}"));
-        assert!(text[span].starts_with(underlined), "{keys}: {error}");
+        check_fault(keys, "[[routes]]", told);
     }
 }
 
