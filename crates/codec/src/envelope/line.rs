@@ -154,8 +154,9 @@ impl<'a> Cursor<'a> {
                 break;
             }
         }
-        let time = self.eat(' ').then(|| self.bare().trim_end());
+        let time = self.eat(' ').then(|| self.bare());
         let time = time.filter(|text| !text.is_empty());
+        self.rest = self.rest.trim_start_matches(' ');
         if !self.rest.is_empty() && !self.rest.starts_with(['\r', '\n']) {
             return Err(self.fault("the end of the line"));
         }

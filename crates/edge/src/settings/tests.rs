@@ -87,6 +87,10 @@ fn faults_name_the_key_and_the_permitted_range() {
             vec!["unencrypted", "mqtt.insecure"],
         ),
         (
+            "[[mqtt.routes]]\ntopic = \"a/+\"\nformat = \"csv\"\ndelimiter = \"#\"",
+            vec!["expected \",\"", "found \"#\""],
+        ),
+        (
             "[[deadband]]\nquantity = \"weight\"\nchange = 1\nceiling = \"1m\"",
             vec!["deadband.quantity", "distance", "weight"],
         ),

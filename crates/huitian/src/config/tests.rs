@@ -52,6 +52,16 @@ fn wrong_values_are_refused_with_the_place_underlined() {
             "\"loud\"",
         ),
         ("[http]\naddr = 8080", "invalid type", "8080"),
+        (
+            "[mqtt]\nroutes = [{ topic = \"a/#/b\", format = \"csv\" }]",
+            "'#' alone in the last",
+            "\"a/#/b\"",
+        ),
+        (
+            "[mqtt]\nroutes = [{ topic = \"a/+\", format = \"xml\" }]",
+            "expected one of `loriot`, `csv`, `line`, `senml-json`",
+            "\"xml\"",
+        ),
     ] {
         let report = shown(&load(text).unwrap_err());
         assert!(report.contains(expected), "{report}");
@@ -101,6 +111,40 @@ fn values_that_contradict_each_other_are_refused() {
         let report = shown(&load(text).unwrap_err());
         assert!(report.contains(expected), "{report}");
     }
+}
+
+#[test]
+fn sessions_ask_for_the_topics_of_routes_too() {
+    let text = "[[mqtt.brokers]]\nhost = \"127.0.0.1\"\n\
+                [[mqtt.brokers]]\nhost = \"127.0.0.1\"\ntopics = [\"loriot/#\"]\n\
+                [[mqtt.routes]]\ntopic = \"loriot/+/up\"\nformat = \"loriot\"";
+    let config = load(text).unwrap();
+    let asked: Vec<&[String]> = config
+        .mqtt
+        .brokers
+        .iter()
+        .map(|session| session.subscriptions.as_slice())
+        .collect();
+    assert_eq!(asked[0].last().unwrap(), "loriot/+/up");
+    assert!(asked[0].contains(&"huitian/v1/+/+".to_owned()));
+    assert_eq!(
+        asked[1],
+        ["loriot/#"],
+        "what is taken in already is not asked for again"
+    );
+    assert_eq!(config.mqtt.routes.len(), 1);
+    // From the environment, where no place can be underlined, it is refused as well.
+    let environment = [(
+        "HUITIAN__MQTT__ROUTES",
+        "[{ topic = \"a\", format = \"csv\" }]",
+    )];
+    let environment: Vec<(String, String)> = environment
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
+    let error = super::raw::Raw::from_text(None, "", &environment)
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("device is missing"), "{error}");
 }
 
 #[test]
