@@ -42,6 +42,10 @@ const PENDING_MAX: usize = 4_096;
 /// Bytes of a topic and a packet's other fields beside a payload.
 const PACKET_ROOM: usize = 4 * 1024;
 
+/// How long after a false STATE our listener says the true one once more: far longer than our
+/// own broker needs to hand a message on.
+const SAY_AGAIN: Duration = Duration::from_secs(1);
+
 /// The wall clock of the program.
 pub type Wall = Arc<dyn Fn() -> UtcMs + Send + Sync>;
 
@@ -112,6 +116,8 @@ pub(crate) struct Desk {
     exits: Exits,
     pending: VecDeque<Pending>,
     connection: u64,
+    /// When our listener says once more that the host is there.
+    again: Option<Instant>,
 }
 
 impl Desk {
@@ -127,6 +133,7 @@ impl Desk {
             exits,
             pending: VecDeque::new(),
             connection: 0,
+            again: None,
         }
     }
 
@@ -140,6 +147,13 @@ impl Desk {
                 Event::Verdict(verdict) => self.on_verdict(verdict).await,
                 Event::Status(is_there) => self.on_status(is_there, &mut deliveries).await,
                 Event::Time => {
+                    if self
+                        .again
+                        .take_if(|again| *again <= Instant::now())
+                        .is_some()
+                    {
+                        self.say_online();
+                    }
                     let out = self.host.on_time(self.moment());
                     let topic = self.state_topic.clone();
                     self.hand_out(out, topic, Bytes::new()).await
@@ -160,6 +174,10 @@ impl Desk {
             .host
             .due()
             .map(|ms| self.started + Duration::from_millis(ms));
+        let due = match (due, self.again) {
+            (Some(due), Some(again)) => Some(due.min(again)),
+            (due, again) => due.or(again),
+        };
         let is_due = async {
             match due {
                 Some(due) => sleep_until(due).await,
@@ -189,8 +207,10 @@ impl Desk {
             return self.exits.plain.send(delivery).await.is_ok();
         }
         if delivery.topic == self.state_topic && is_death_of_host(&delivery.payload) {
-            // A session answers it by itself, before we hear of it.
+            // A session answers it by itself, before we hear of it. Our own broker hands it to
+            // its subscribers only after us: said once, our word would come before theirs.
             self.say_online();
+            self.again = Some(Instant::now() + SAY_AGAIN);
         }
         let may_be_kept = matches!(self.mouth, Mouth::Session(..));
         let said = Said {

@@ -13,6 +13,9 @@ mod hostile;
 #[path = "session/mosquitto.rs"]
 mod mosquitto;
 #[cfg(test)]
+#[path = "session/presence.rs"]
+mod presence;
+#[cfg(test)]
 #[path = "session/programs.rs"]
 mod programs;
 #[cfg(test)]

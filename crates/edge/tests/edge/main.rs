@@ -9,4 +9,6 @@ mod push;
 #[cfg(test)]
 mod sources;
 #[cfg(test)]
+mod sparkplug;
+#[cfg(test)]
 mod support;
