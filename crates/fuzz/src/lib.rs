@@ -14,37 +14,55 @@
 use std::sync::OnceLock;
 
 use huitian_codec::registers::RegisterImage;
-use huitian_codec::{Profile, Profiles, RegisterFunction, RegisterMap, RegisterMaps};
+use huitian_codec::{
+    Profile, Profiles, RegisterFunction, RegisterMap, RegisterMaps, UPLINK_BYTES_MAX,
+};
 use huitian_model::uplink::{Down, Up};
 use huitian_model::{Record, UtcMs, wire};
 
 mod envelopes;
+mod nodes;
 
-pub use envelopes::envelope;
+pub use envelopes::{envelope, routed, routes_are_sound};
+pub use nodes::{sparkplug_host, sparkplug_payload};
+
+/// When all that is decoded here was received.
+const NOW: UtcMs = UtcMs(1_795_406_400_000);
 
 /// A decoder under test.
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("envelope", envelope),
     ("profile_text", profile_text),
     ("register_map", register_map),
     ("registers", registers),
+    ("routed", routed),
+    ("sparkplug_host", sparkplug_host),
+    ("sparkplug_payload", sparkplug_payload),
     ("uplink_bytes", uplink_bytes),
     ("wire", wire_forms),
 ];
 
+/// All built-in profiles.
+fn profiles() -> impl Iterator<Item = &'static Profile> {
+    static PROFILES: OnceLock<Profiles> = OnceLock::new();
+    let profiles = PROFILES.get_or_init(|| Profiles::builtin().unwrap_or_default());
+    profiles.ids().filter_map(|id| profiles.get(id))
+}
+
 /// The bytes of a device under every built-in profile: a port, then the payload.
 pub fn uplink_bytes(bytes: &[u8]) {
-    static PROFILES: OnceLock<Profiles> = OnceLock::new();
     let Some((port, payload)) = bytes.split_first() else {
         return;
     };
-    let profiles = PROFILES.get_or_init(|| Profiles::builtin().unwrap_or_default());
-    for profile in profiles.ids().filter_map(|id| profiles.get(id)) {
+    for profile in profiles() {
         if let Ok(decoding) = profile.read(Some(*port), payload) {
             let _shown = (decoding.fields(), decoding.samples());
+        }
+        if payload.len() <= UPLINK_BYTES_MAX {
+            let _explained = profile.explain(Some(*port), payload);
         }
     }
 }

@@ -52,3 +52,8 @@ fn every_target_has_a_program_and_every_program_and_corpus_a_target() {
         );
     }
 }
+
+#[test]
+fn the_routes_under_test_are_sound() {
+    assert!(huitian_fuzz::routes_are_sound());
+}
