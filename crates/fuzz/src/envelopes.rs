@@ -23,26 +23,23 @@ const TOPICS: [&str; 10] = [
 ];
 
 /// One route for each format that needs one, and for each way of saying what it needs.
-const ROUTES: &str = r#"
-routes = [
-    { topic = "r/0/+", format = "loriot" },
-    { topic = "r/1/+", format = "ngsi-ld" },
-    { topic = "r/2/+", format = "senml-json" },
-    { topic = "r/3/+", format = "senml-cbor" },
-    { topic = "r/4/+", format = "line" },
-    { topic = "r/5/+", format = "line", device = { tag = "d" }, with_measurement = true },
-    { topic = "r/6/+", format = "csv", device = { level = 3 } },
-    { topic = "r/7/+", format = "csv", device = { column = "d" }, columns = ["d", "t", "v"], time = { column = "t", unit = "s" } },
-    { topic = "r/8/+", format = "ultralight" },
-    { topic = "r/9/+", format = "tasmota", utc_offset = "+08:00" },
-    { topic = "r/10/+", format = "zigbee2mqtt" },
-    { topic = "r/11/+", format = "json" },
-    { topic = "r/12/+", format = "json", device = { path = "d" }, records = "r", time = { path = "t", unit = "rfc3339" }, sequence = "n" },
-]
-"#;
-
-/// How many routes there are.
-const ROUTED: usize = 13;
+const ROUTES: [&str; 13] = [
+    r#"format = "loriot""#,
+    r#"format = "ngsi-ld""#,
+    r#"format = "senml-json""#,
+    r#"format = "senml-cbor""#,
+    r#"format = "line""#,
+    r#"format = "line", device = { tag = "d" }, with_measurement = true"#,
+    r#"format = "csv", device = { level = 3 }"#,
+    r#"format = "csv", device = { column = "d" }, columns = ["d", "t", "v"],
+       time = { column = "t", unit = "s" }"#,
+    r#"format = "ultralight""#,
+    r#"format = "tasmota", utc_offset = "+08:00""#,
+    r#"format = "zigbee2mqtt""#,
+    r#"format = "json""#,
+    r#"format = "json", device = { path = "d" }, records = "r",
+       time = { path = "t", unit = "rfc3339" }, sequence = "n""#,
+];
 
 #[derive(Deserialize)]
 struct File {
@@ -61,14 +58,22 @@ pub fn envelope(bytes: &[u8]) {
     }
 }
 
+fn file() -> Option<&'static File> {
+    static FILE: OnceLock<Option<File>> = OnceLock::new();
+    let read = || {
+        let routes = ROUTES.iter().enumerate();
+        let routes = routes.map(|(n, keys)| format!("{{ topic = \"r/{n}/+\", {keys} }},"));
+        toml::from_str(&format!("routes = [{}]", routes.collect::<String>())).ok()
+    };
+    FILE.get_or_init(read).as_ref()
+}
+
 /// A message that came by a route: a byte that chooses the route, then the payload.
 pub fn routed(bytes: &[u8]) {
-    static FILE: OnceLock<Option<File>> = OnceLock::new();
-    let Some((choice, payload)) = bytes.split_first() else {
-        return;
-    };
-    if let Some(file) = FILE.get_or_init(|| toml::from_str(ROUTES).ok()) {
-        let topic = format!("r/{}/bin-7", usize::from(*choice) % ROUTED);
+    if let Some((choice, payload)) = bytes.split_first()
+        && let Some(file) = file()
+    {
+        let topic = format!("r/{}/bin-7", usize::from(*choice) % ROUTES.len());
         if let Ok(opened) = file.routes.open(&topic, payload, NOW) {
             decode(&opened);
         }
@@ -77,14 +82,14 @@ pub fn routed(bytes: &[u8]) {
 
 /// Whether [`routed`] tries anything: its routes are sound, and each has a topic.
 pub fn routes_are_sound() -> bool {
-    toml::from_str::<File>(ROUTES).is_ok_and(|file| {
-        let opens = |number| {
-            let topic = format!("r/{number}/bin-7");
-            let refused = file.routes.open(&topic, b"", NOW).err();
-            refused.is_none_or(|refusal| !refusal.text.contains("expected topic"))
-        };
-        (0..ROUTED).all(opens)
-    })
+    let opens = |file: &File, number| {
+        let refused = file
+            .routes
+            .open(&format!("r/{number}/bin-7"), b"", NOW)
+            .err();
+        refused.is_none_or(|refusal| !refusal.text.contains("expected topic"))
+    };
+    file().is_some_and(|file| (0..ROUTES.len()).all(|number| opens(file, number)))
 }
 
 /// Takes what was opened to its samples.
