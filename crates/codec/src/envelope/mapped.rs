@@ -2,7 +2,8 @@
 //!
 //! ```json
 //! { "dev": { "id": "bin-7" }, "n": 17,
-//!   "data": [ { "ts": 1795406400, "level": { "mm": 640 } }, { "ts": 1795407000, "level": { "mm": 655 } } ] }
+//!   "data": [ { "ts": 1795406400, "level": { "mm": 640 } },
+//!             { "ts": 1795407000, "level": { "mm": 655 } } ] }
 //! ```
 //!
 //! With `device = { path = "dev.id" }`, `time = { path = "ts", unit = "s" }`, `sequence = "n"` and

@@ -1,7 +1,8 @@
 //! `SenML` packs (RFC 8428) in JSON and CBOR.
 //!
 //! ```json
-//! [ { "bn": "urn:dev:ow:10e2073a01080063:", "bt": 1.276020076e+09, "n": "voltage", "u": "V", "v": 120.1 },
+//! [ { "bn": "urn:dev:ow:10e2073a01080063:", "bt": 1.276020076e+09,
+//!     "n": "voltage", "u": "V", "v": 120.1 },
 //!   { "n": "current", "u": "A", "t": -5, "v": 1.2 } ]
 //! ```
 //!

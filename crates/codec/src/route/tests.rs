@@ -283,7 +283,8 @@ fn routes_are_bounded_and_no_two_have_one_topic() {
 #[test]
 fn a_session_asks_for_what_its_subscriptions_do_not_take_in() {
     let routes = parse(
-        "[[routes]]\ntopic = \"a/+/c\"\nformat = \"json\"\n[[routes]]\ntopic = \"b/#\"\nformat = \"json\"",
+        "[[routes]]\ntopic = \"a/+/c\"\nformat = \"json\"\n\
+         [[routes]]\ntopic = \"b/#\"\nformat = \"json\"",
     )
     .unwrap();
     let beyond = |subscribed: &[&str]| {

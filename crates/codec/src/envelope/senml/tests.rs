@@ -416,9 +416,11 @@ prop_compose! {
         let mut record = Map::new();
         if !name.is_empty() { record.insert("n".to_owned(), json!(name)); }
         for (key, value) in [
-            ("bn", base.map(|x| json!(x))), ("u", unit.map(|x| json!(x))), ("bu", base_unit.map(|x| json!(x))),
+            ("bn", base.map(|x| json!(x))), ("u", unit.map(|x| json!(x))),
+            ("bu", base_unit.map(|x| json!(x))),
             ("bv", base_value), ("t", time.map(|x| json!(x))), ("bt", base_time.map(|x| json!(x))),
-            ("s", sum.filter(|_| !is_silent)), ("bs", base_sum), ("v", Some(value).filter(|_| !is_silent)),
+            ("s", sum.filter(|_| !is_silent)), ("bs", base_sum),
+            ("v", Some(value).filter(|_| !is_silent)),
         ] {
             if let Some(value) = value { record.insert(key.to_owned(), value); }
         }
