@@ -164,8 +164,9 @@ impl Route {
             Form::Tasmota { device, utc_offset } => {
                 let device = self.device(topic, *device)?;
                 // Where `#` stands for the device and the kind of message behind it.
-                let device = device.strip_suffix(last).unwrap_or(device);
-                tasmota::read(device.trim_end_matches('/'), last, *utc_offset, payload)
+                let parts = device.rsplit_once('/').filter(|(_, kind)| *kind == last);
+                let device = parts.map_or(device, |(device, _kind)| device);
+                tasmota::read(device, last, *utc_offset, payload)
             }
             Form::Zigbee2mqtt(place) => zigbee2mqtt::read(self.device(topic, *place)?, payload),
             Form::UltraLight(place) => {

@@ -26,11 +26,11 @@ use huitian_model::UtcMs;
 
 use super::values::{VALUES_MAX, too_many};
 use super::{Opened, said};
-use crate::TEXT_CHARS_MAX;
 use crate::instant::in_range;
 use crate::named::{Named, NamedMessage, NamedValue};
 use crate::number::{Fixed, MICRO};
 use crate::refusal::{Refusal, RefusalReason, quoted};
+use crate::{KEYS_MAX, TEXT_CHARS_MAX};
 
 mod cbor;
 mod json;
@@ -389,7 +389,11 @@ fn push(records: &mut Vec<Named>, resolved: Resolved, named_by_topic: Option<&st
     let fits = records.last_mut().filter(|last| {
         let is_new =
             |(name, _): &(String, NamedValue)| last.values.iter().all(|(known, _)| known != name);
-        last.address == device && last.at == resolved.at && values.clone().all(|one| is_new(&one))
+        // No more than an object may have keys: each is compared with all before it.
+        last.values.len() < KEYS_MAX
+            && last.address == device
+            && last.at == resolved.at
+            && values.clone().all(|one| is_new(&one))
     });
     match fits {
         Some(last) => last.values.extend(values),
