@@ -2,15 +2,15 @@
 //!
 //! These are known by the shape of their topic alone, by [`open`]:
 //!
-//! | topic | format | what it carries |
+//! | topic | format | what |
 //! |---|---|---|
-//! | `huitian/v1/{site}/{device}` | the plain form, [`crate::plain`] | values by channel |
+//! | `huitian/v1/{site}/{device}` | the plain form, [`crate::plain`] | values |
 //! | `application/{uuid}/device/{devEui}/event/{event}` | `ChirpStack` v4, [`chirpstack`] | bytes |
-//! | `application/{number}/device/{devEui}/event/{event}`, `.../rx` | `ChirpStack` v3, [`chirpstack_v3`] | bytes |
+//! | `application/{number}/device/{devEui}/...` | `ChirpStack` v3, [`chirpstack_v3`] | bytes |
 //! | `v3/{app}[@{tenant}]/devices/{id}/{event}` | The Things Stack v3, [`tts`] | bytes |
-//! | `tele/{device}/SENSOR`, `LWT` | Tasmota, [`tasmota`] | values by name |
-//! | `zigbee2mqtt/{device}[/availability]` | zigbee2mqtt, [`zigbee2mqtt`] | values by name |
-//! | `/ul/{key}/{device}/attrs[/{name}]` | FIWARE `UltraLight` 2.0, [`ultralight`] | values by name |
+//! | `tele/{device}/SENSOR`, `LWT` | Tasmota, [`tasmota`] | values |
+//! | `zigbee2mqtt/{device}[/availability]` | zigbee2mqtt, [`zigbee2mqtt`] | values |
+//! | `/ul/{key}/{device}/attrs[/{name}]` | FIWARE `UltraLight` 2.0, [`ultralight`] | values |
 //!
 //! The others have no topic of their own: a [route](crate::route) says which topic carries them.
 //!

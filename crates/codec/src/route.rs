@@ -18,11 +18,13 @@
 //! | `loriot`, `ngsi-ld` | none: the message names its devices |
 //! | `zigbee2mqtt`, `ultralight`, `senml-json`, `senml-cbor` | `device = { level = N }` |
 //! | `tasmota` | `device = { level = N }`, `utc_offset = "+08:00"` |
-//! | `json` | `device = { level = N }` or `{ path = "dev.id" }`, `time = { path, unit }`, `sequence = PATH`, `records = PATH` |
-//! | `csv` | `device = { level = N }` or `{ column = NAME }`, `time = { column, unit }`, `sequence = NAME`, `columns`, `delimiter` |
+//! | `json` | `device` (level or `{ path = P }`), `time = { path, unit }`, `sequence`, `records` |
+//! | `csv` | `device` (level or `{ column = C }`), `time = { column, unit }`, `sequence`, ... |
 //! | `line` | `device = { level = N }` or `{ tag = NAME }`, `time = { unit }`, `with_measurement` |
 //!
-//! - `unit` is `s`, `ms` or `rfc3339`, in the line protocol `s`, `ms`, `us` or `ns` (left out: `ns`).
+//! - `sequence` and `records` are paths, in `csv` `sequence` is a column; `csv` takes `columns` and
+//!   `delimiter` too.
+//! - `unit` is `s`, `ms` or `rfc3339`; in the line protocol `s`, `ms`, `us` or `ns`, the default.
 //! - Where `device` is left out, the part of the topic that the first wildcard stands for is the
 //!   device: one level for `+`, all that follow for `#`. `SenML` then takes the base name.
 //! - The first route that matches decides, at most [`ROUTES_MAX`]; then the topic's shape does.
@@ -162,8 +164,9 @@ impl Route {
             Form::Tasmota { device, utc_offset } => {
                 let device = self.device(topic, *device)?;
                 // Where `#` stands for the device and the kind of message behind it.
-                let device = device.strip_suffix(last).unwrap_or(device);
-                tasmota::read(device.trim_end_matches('/'), last, *utc_offset, payload)
+                let parts = device.rsplit_once('/').filter(|(_, kind)| *kind == last);
+                let device = parts.map_or(device, |(device, _kind)| device);
+                tasmota::read(device, last, *utc_offset, payload)
             }
             Form::Zigbee2mqtt(place) => zigbee2mqtt::read(self.device(topic, *place)?, payload),
             Form::UltraLight(place) => {

@@ -260,7 +260,8 @@ fn a_battery_that_cannot_be_told_has_no_level() {
 fn loriots_two_messages_of_one_uplink_are_equal_but_for_their_way() {
     let message = published("loriot-rx-heartbeat");
     let rx = text(&message, "raw").to_owned();
-    let gateways = r#""gws":[{"rssi":-21,"snr":10,"ts":1684478801999,"time":"2023-05-19T06:46:41.900Z","gweui":"A1","ant":0},
+    let gateways = r#""gws":[{"rssi":-21,"snr":10,"ts":1684478801999,
+        "time":"2023-05-19T06:46:41.900Z","gweui":"A1","ant":0},
         {"rssi":-80,"snr":1,"ts":1684478801950,"time":"","gweui":"A2","ant":0}],"#;
     let gw = rx.replace("\"cmd\": \"rx\",", &format!("\"cmd\":\"gw\",{gateways}"));
     assert_ne!(gw, rx);
@@ -336,7 +337,9 @@ fn an_example_of_the_documentation_that_is_no_json_is_refused() {
 fn a_gateway_that_the_packet_broker_names_twice_changes_nothing() {
     let message = published("tts-v3-community-heartbeat");
     let raw = text(&message, "raw");
-    let again = r#""rx_metadata": [{"gateway_ids":{"gateway_id":"packetbroker"},"packet_broker":{"forwarder_net_id":"000013"},"rssi":-35,"snr":13.2,"uplink_token":"eyJnIjoi"},"#;
+    let again = r#""rx_metadata": [{"gateway_ids":{"gateway_id":"packetbroker"},
+        "packet_broker":{"forwarder_net_id":"000013"},"rssi":-35,
+        "snr":13.2,"uplink_token":"eyJnIjoi"},"#;
     let twice = raw.replacen("\"rx_metadata\": [", again, 1);
     assert_ne!(twice, raw);
     let once = routes().open(&topic(&message), raw.as_bytes(), NOW);
@@ -348,7 +351,8 @@ fn what_a_servers_codec_made_of_the_bytes_is_handed_on_within_bounds() {
     let topic = "application/ca739e26-7b67-4f14-b69e-d568c22a5a75/device/1000000000000001/event/up";
     let body = |object: &str| {
         format!(
-            r#"{{"deviceInfo":{{"devEui":"1000000000000001"}},"fPort":1,"data":"AQ==","object":{object}}}"#
+            r#"{{"deviceInfo":{{"devEui":"1000000000000001"}},"fPort":1,"data":"AQ==",
+                "object":{object}}}"#
         )
     };
     let decoded = |object: &str| match routes().open(topic, body(object).as_bytes(), NOW) {
@@ -366,7 +370,8 @@ fn what_a_servers_codec_made_of_the_bytes_is_handed_on_within_bounds() {
     assert_eq!(decoded(&long).len(), 1);
     assert_eq!(decoded("null"), []);
     assert_eq!(decoded("[1]"), []);
-    let tts = r#"{"end_device_ids":{"device_id":"d"},"uplink_message":{"f_port":1,"frm_payload":"AQ==","decoded_payload":{"fill":5}}}"#;
+    let tts = r#"{"end_device_ids":{"device_id":"d"},"uplink_message":
+        {"f_port":1,"frm_payload":"AQ==","decoded_payload":{"fill":5}}}"#;
     let Ok(Opened::Uplink(uplink)) = routes().open("v3/a/devices/d/up", tts.as_bytes(), NOW) else {
         panic!()
     };

@@ -331,7 +331,10 @@ proptest! {
             "[a-zé]{1,5}", values(), prop::option::of(1_000_000_000_000..2_000_000_000_000_i64),
         ), 1..4),
     ) {
-        let lines: Vec<String> = messages.iter().map(|(name, values, at)| as_line(name, values, *at)).collect();
+        let line = |(name, values, at): &(String, Vec<(String, NamedValue)>, Option<i64>)| {
+            as_line(name, values, *at)
+        };
+        let lines: Vec<String> = messages.iter().map(line).collect();
         let found = records("r/line", &lines.join("\n"));
         prop_assert_eq!(found.len(), messages.len(), "{:?}", lines);
         for (record, (_, values, at)) in found.iter().zip(&messages) {
@@ -379,12 +382,18 @@ proptest! {
     ) {
         let cell = |text: &String| {
             let must = text.contains([',', '"', '\n', '\r']) || text.trim_matches(' ') != text;
-            if is_quoted || must { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.clone() }
+            if is_quoted || must {
+                format!("\"{}\"", text.replace('"', "\"\""))
+            } else {
+                text.clone()
+            }
         };
         let line = |row: &Vec<String>| row.iter().map(cell).collect::<Vec<_>>().join(",");
-        let payload = format!("a,b,c\r\n{}\r\n", rows.iter().map(line).collect::<Vec<_>>().join("\r\n"));
+        let lines = rows.iter().map(line).collect::<Vec<_>>().join("\r\n");
+        let payload = format!("a,b,c\r\n{lines}\r\n");
         let found = records("r/csv", &payload);
-        let wanted: Vec<_> = rows.iter().filter(|row| row.iter().any(|text| !text.is_empty() && text != "null")).collect();
+        let says = |text: &String| !text.is_empty() && text != "null";
+        let wanted: Vec<_> = rows.iter().filter(|row| row.iter().any(says)).collect();
         prop_assert_eq!(found.len(), wanted.len(), "{:?}", payload);
         for (record, row) in found.iter().zip(wanted) {
             for ((_, value), text) in record.values.iter().zip(row) {
@@ -410,13 +419,17 @@ proptest! {
             prop::collection::vec(any::<u8>(), 0..300),
             "[\\[\\]{}\":,0-9a-z.eE+\\-|#= \\\\\n]{0,80}".prop_map(String::into_bytes),
             prop::collection::vec(prop::sample::select(vec![
-                "{", "}", "[", "]", ",", ":", "\"n\"", "\"v\"", "\"bn\"", "\"t\"", "\"id\"", "\"type\"", "\"value\"",
-                "\"data\"", "\"body\"", "\"Time\"", "\"LwDecoded\"", "\"a\"", "\"b\"", "\"cmd\"", "\"rx\"", "\"EUI\"",
-                "\"gws\"", "\"objectJSON\"", "\"status\"", "\"fillingLevel\"", "1", "-1", "1e99", "0.5", "null", "true",
+                "{", "}", "[", "]", ",", ":", "\"n\"", "\"v\"", "\"bn\"", "\"t\"", "\"id\"",
+                "\"type\"", "\"value\"",
+                "\"data\"", "\"body\"", "\"Time\"", "\"LwDecoded\"", "\"a\"", "\"b\"", "\"cmd\"",
+                "\"rx\"", "\"EUI\"",
+                "\"gws\"", "\"objectJSON\"", "\"status\"", "\"fillingLevel\"",
+                "1", "-1", "1e99", "0.5", "null", "true",
                 "\"x\"", "|", "#", "m,d=a v=1", "\n", "=", " ", "\\", "\"2026-11-23T04:00:00Z\"",
             ]), 0..40).prop_map(|parts| parts.concat().into_bytes()),
             prop::collection::vec(prop::sample::select(vec![
-                0x80_u8, 0x81, 0x82, 0x9f, 0xa0, 0xa1, 0xa2, 0xbf, 0xff, 0, 1, 2, 3, 6, 0x20, 0x21, 0x22, 0x24,
+                0x80_u8, 0x81, 0x82, 0x9f, 0xa0, 0xa1, 0xa2, 0xbf, 0xff,
+                0, 1, 2, 3, 6, 0x20, 0x21, 0x22, 0x24,
                 0x61, b'a', 0x41, 0x7f, 0xf4, 0xf6, 0xf9, 0xfa, 0xfb, 0xc4, 0x18, 0x1b, 0x3e, 0xdb,
             ]), 0..60),
         ],

@@ -2,7 +2,8 @@
 //!
 //! ```json
 //! { "dev": { "id": "bin-7" }, "n": 17,
-//!   "data": [ { "ts": 1795406400, "level": { "mm": 640 } }, { "ts": 1795407000, "level": { "mm": 655 } } ] }
+//!   "data": [ { "ts": 1795406400, "level": { "mm": 640 } },
+//!             { "ts": 1795407000, "level": { "mm": 655 } } ] }
 //! ```
 //!
 //! With `device = { path = "dev.id" }`, `time = { path = "ts", unit = "s" }`, `sequence = "n"` and
@@ -56,9 +57,10 @@ pub(crate) fn read(
         );
         return Err(Refusal::new(RefusalReason::MissingField, text));
     };
+    let shared = mapping.shared(&walk.outside);
     let mut message = NamedMessage::default();
     for (index, item) in items.into_iter().enumerate() {
-        let item = item.and_then(|item| mapping.record(item, &walk.outside, named_by_topic));
+        let item = item.and_then(|item| mapping.record(item, &shared, named_by_topic));
         match item {
             Ok(record) if record.values.is_empty() => {}
             Ok(record) => message.records.push(record),
@@ -125,35 +127,61 @@ impl Walk {
     }
 }
 
+/// What stands outside of the records, looked for once for all of them.
+struct Shared {
+    device: Found,
+    time: Found,
+    sequence: Found,
+}
+
+/// A value; an error where it is a number beyond the range.
+type Found = Result<Option<NamedValue>, Refusal>;
+
+fn find(flat: &Flat, path: &str) -> Found {
+    if flat.beyond.iter().any(|known| known == path) {
+        let text = format!("{}: expected less than 9.2e12 in size", quoted(path));
+        return Err(Refusal::new(RefusalReason::OutOfRange, text));
+    }
+    let found = flat.values.iter().find(|(known, _)| known == path);
+    Ok(found.map(|(_, value)| value.clone()))
+}
+
 impl Mapping {
+    fn shared(&self, outside: &Flat) -> Shared {
+        let find = |path: Option<&String>| path.map_or(Ok(None), |path| find(outside, path));
+        Shared {
+            device: find(self.device.as_ref()),
+            time: find(self.time.as_ref().map(|(path, _unit)| path)),
+            sequence: find(self.sequence.as_ref()),
+        }
+    }
+
     fn record(
         &self,
         mut item: Flat,
-        outside: &Flat,
+        shared: &Shared,
         named_by_topic: Option<&str>,
     ) -> Result<Named, Refusal> {
-        let mut find = |path: &str| {
-            let beyond = item.beyond.iter().chain(&outside.beyond);
-            if beyond.into_iter().any(|known| known == path) {
-                let text = format!("{}: expected less than 9.2e12 in size", quoted(path));
-                return Err(Refusal::new(RefusalReason::OutOfRange, text));
-            }
-            let of_all = outside.values.iter().find(|(known, _)| known == path);
-            let of_all = of_all.map(|(_, value)| value.clone());
-            Ok(take(&mut item.values, path).or(of_all))
+        let mut find = |path: &str, shared: &Found| match find(&item, path)? {
+            Some(_own) => Ok(take(&mut item.values, path)),
+            None => shared.clone(),
         };
         let device = match &self.device {
-            Some(path) => device_of(find(path)?).map_err(|refusal| refusal.at(path))?,
+            Some(path) => {
+                device_of(find(path, &shared.device)?).map_err(|refusal| refusal.at(path))?
+            }
             None => address(named_by_topic.unwrap_or_default())?,
         };
         let at = match &self.time {
             Some((path, unit)) => {
-                time_of(find(path)?, *unit).map_err(|refusal| refusal.at(path))?
+                time_of(find(path, &shared.time)?, *unit).map_err(|refusal| refusal.at(path))?
             }
             None => None,
         };
         let sequence = match &self.sequence {
-            Some(path) => sequence_of(find(path)?).map_err(|refusal| refusal.at(path))?,
+            Some(path) => {
+                sequence_of(find(path, &shared.sequence)?).map_err(|refusal| refusal.at(path))?
+            }
             None => None,
         };
         let mut record = said(device, at, item.values);

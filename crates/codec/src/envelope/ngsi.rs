@@ -6,7 +6,8 @@
 //! ```json
 //! { "metadata": {}, "body": { "type": "Notification", "data": [
 //!   { "id": "urn:ngsi-ld:WasteContainer:7", "type": "WasteContainer",
-//!     "fillingLevel": { "type": "Property", "value": 0.68, "observedAt": "2026-11-23T04:00:00Z" } } ] } }
+//!     "fillingLevel": { "type": "Property", "value": 0.68,
+//!                        "observedAt": "2026-11-23T04:00:00Z" } } ] } }
 //! ```
 //!
 //! - Read are the MQTT binding (`metadata` and `body`), the notification, an array of entities,

@@ -1,7 +1,8 @@
 //! `SenML` packs (RFC 8428) in JSON and CBOR.
 //!
 //! ```json
-//! [ { "bn": "urn:dev:ow:10e2073a01080063:", "bt": 1.276020076e+09, "n": "voltage", "u": "V", "v": 120.1 },
+//! [ { "bn": "urn:dev:ow:10e2073a01080063:", "bt": 1.276020076e+09,
+//!     "n": "voltage", "u": "V", "v": 120.1 },
 //!   { "n": "current", "u": "A", "t": -5, "v": 1.2 } ]
 //! ```
 //!
@@ -25,11 +26,11 @@ use huitian_model::UtcMs;
 
 use super::values::{VALUES_MAX, too_many};
 use super::{Opened, said};
-use crate::TEXT_CHARS_MAX;
 use crate::instant::in_range;
 use crate::named::{Named, NamedMessage, NamedValue};
 use crate::number::{Fixed, MICRO};
 use crate::refusal::{Refusal, RefusalReason, quoted};
+use crate::{KEYS_MAX, TEXT_CHARS_MAX};
 
 mod cbor;
 mod json;
@@ -388,7 +389,11 @@ fn push(records: &mut Vec<Named>, resolved: Resolved, named_by_topic: Option<&st
     let fits = records.last_mut().filter(|last| {
         let is_new =
             |(name, _): &(String, NamedValue)| last.values.iter().all(|(known, _)| known != name);
-        last.address == device && last.at == resolved.at && values.clone().all(|one| is_new(&one))
+        // No more than an object may have keys: each is compared with all before it.
+        last.values.len() < KEYS_MAX
+            && last.address == device
+            && last.at == resolved.at
+            && values.clone().all(|one| is_new(&one))
     });
     match fits {
         Some(last) => last.values.extend(values),

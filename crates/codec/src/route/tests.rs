@@ -110,6 +110,8 @@ fn the_device_is_a_level_or_what_the_wildcard_stands_for() {
     assert_eq!(offline, Ok(Opened::NotReadings("device offline")));
     let routes = route("topic = \"+/tele/#\"\nformat = \"tasmota\"");
     assert_eq!(devices(&routes, "hall/tele/SENSOR", r#"{"x":1}"#), ["hall"]);
+    let named_so = "MYSENSOR/tele/SENSOR";
+    assert_eq!(devices(&routes, named_so, r#"{"x":1}"#), ["MYSENSOR"]);
     let routes = route("topic = \"tasmota/#\"\nformat = \"tasmota\"");
     assert_eq!(
         devices(&routes, "tasmota/hall/east/SENSOR", r#"{"x":1}"#),
@@ -283,7 +285,8 @@ fn routes_are_bounded_and_no_two_have_one_topic() {
 #[test]
 fn a_session_asks_for_what_its_subscriptions_do_not_take_in() {
     let routes = parse(
-        "[[routes]]\ntopic = \"a/+/c\"\nformat = \"json\"\n[[routes]]\ntopic = \"b/#\"\nformat = \"json\"",
+        "[[routes]]\ntopic = \"a/+/c\"\nformat = \"json\"\n\
+         [[routes]]\ntopic = \"b/#\"\nformat = \"json\"",
     )
     .unwrap();
     let beyond = |subscribed: &[&str]| {

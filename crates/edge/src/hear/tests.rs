@@ -311,7 +311,8 @@ fn both_messages_of_one_uplink_become_equal_readings() {
 fn a_profile_reads_the_bytes_first_and_what_a_codec_made_of_them_else() {
     let up = |eui: &str, object: &str| {
         format!(
-            r#"{{"deviceInfo":{{"devEui":"{eui}"}},"fCnt":9,"fPort":2,"data":"ARI=","object":{object}}}"#
+            r#"{{"deviceInfo":{{"devEui":"{eui}"}},"fCnt":9,"fPort":2,"data":"ARI=",
+                "object":{object}}}"#
         )
     };
     let topic = |eui: &str| format!("application/a/device/{eui}/event/up");

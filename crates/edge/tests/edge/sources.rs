@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use huitian_broker::BrokerConfig;
 use huitian_edge::clock;
-use huitian_model::UtcMs;
 use huitian_model::uplink::Up;
+use huitian_model::{FillLevel, Measurement, Sample, UtcMs};
 use huitian_mqtt::{Fate, Qos, Session, SessionConfig};
 use tokio::sync::mpsc;
 
@@ -146,5 +146,65 @@ async fn a_backlog_of_1970_is_marked_and_moved_once_the_clock_is_set() {
         let at = reading.received_at;
         assert!(before <= at && at <= clock::wall(), "{at}");
     }
+    edge.stop().await;
+}
+
+/// Routes of topics whose shape does not say what they carry.
+const ROUTES: &str = "
+[[mqtt.routes]]
+topic = \"senml/+\"
+format = \"senml-json\"
+[[mqtt.routes]]
+topic = \"rows/+\"
+format = \"csv\"
+columns = [\"time\", \"fill\"]
+time = { column = \"time\", unit = \"s\" }
+[[mqtt.routes]]
+topic = \"tele/#\"
+format = \"tasmota\"
+";
+
+#[tokio::test]
+async fn what_a_device_says_in_other_formats_reaches_the_hub_as_readings() {
+    let mut hub = Hub::open().await;
+    let listen = free_addr();
+    let place = Place::new(&hub, listen, ROUTES);
+    let edge = Edge::start(&place);
+    let seconds = clock::wall().0 / 1_000;
+    let messages = [
+        ("/ul/key/fill-1/attrs", b"fill|41|k|abc".to_vec()),
+        (
+            "senml/any",
+            br#"[{"bn":"fill-1:","n":"fill","u":"%FILL","v":42,"t":-7}]"#.to_vec(),
+        ),
+        ("rows/fill-1", format!("{},43\n", seconds - 9).into_bytes()),
+        (
+            "tele/fill-1/SENSOR",
+            br#"{"Time":"2020-01-01T00:00:00","Fill":44}"#.to_vec(),
+        ),
+        ("nowhere/fill-1", b"45".to_vec()),
+    ];
+    device(listen, &messages).await;
+    let mut found = Vec::new();
+    hub.until(|up| {
+        if let Up::Frame { frame, .. } = up {
+            for (_, reading) in &frame.readings {
+                let age = reading.received_at.0 - reading.at.0;
+                found.push((reading.sample, age));
+            }
+        }
+        (found.len() == 4).then_some(())
+    })
+    .await;
+    let levels = [41, 42, 43, 44].map(|percent| {
+        let level = FillLevel::from_hundredths(percent * 100).unwrap();
+        Sample::Good(Measurement::Fill(level))
+    });
+    found.sort_by_key(|(sample, _)| format!("{sample:?}"));
+    let samples: Vec<Sample> = found.iter().map(|(sample, _)| *sample).collect();
+    assert_eq!(samples, levels);
+    let ages: Vec<i64> = found.iter().map(|(_, age)| *age).collect();
+    assert_eq!((ages[0], ages[1], ages[3]), (0, 7_000, 0));
+    assert!(ages[2] >= 9_000, "{ages:?}");
     edge.stop().await;
 }

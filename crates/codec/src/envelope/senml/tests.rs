@@ -236,6 +236,17 @@ fn devices_are_named_by_base_names_and_values_by_names_or_units() {
 }
 
 #[test]
+fn many_values_of_one_time_are_split_over_records() {
+    let many: Vec<String> = (0..100)
+        .map(|n| format!(r#"{{"n":"k{n}","v":1}}"#))
+        .collect();
+    let pack = format!(r#"[{{"bn":"d:"}},{}]"#, many.join(","));
+    let message = named(Coding::Json, pack.as_bytes());
+    let sizes: Vec<usize> = message.records.iter().map(|one| one.values.len()).collect();
+    assert_eq!(sizes, [64, 36]);
+}
+
+#[test]
 fn what_a_pack_must_not_say_refuses_it_or_the_record() {
     use RefusalReason::{DuplicateKey, NotJson, OutOfRange, WrongType};
     for (pack, reason) in [
@@ -416,9 +427,11 @@ prop_compose! {
         let mut record = Map::new();
         if !name.is_empty() { record.insert("n".to_owned(), json!(name)); }
         for (key, value) in [
-            ("bn", base.map(|x| json!(x))), ("u", unit.map(|x| json!(x))), ("bu", base_unit.map(|x| json!(x))),
+            ("bn", base.map(|x| json!(x))), ("u", unit.map(|x| json!(x))),
+            ("bu", base_unit.map(|x| json!(x))),
             ("bv", base_value), ("t", time.map(|x| json!(x))), ("bt", base_time.map(|x| json!(x))),
-            ("s", sum.filter(|_| !is_silent)), ("bs", base_sum), ("v", Some(value).filter(|_| !is_silent)),
+            ("s", sum.filter(|_| !is_silent)), ("bs", base_sum),
+            ("v", Some(value).filter(|_| !is_silent)),
         ] {
             if let Some(value) = value { record.insert(key.to_owned(), value); }
         }
