@@ -55,7 +55,10 @@ fn a_gap_that_is_filled_in_time_is_none() {
     bench.data(3, 3.0);
     bench.pass(1_999);
     assert_eq!(bench.out.named.records, []);
-    assert!(bench.out.settled.is_empty(), "what is held is not acknowledged");
+    assert!(
+        bench.out.settled.is_empty(),
+        "what is held is not acknowledged"
+    );
     bench.data(2, 2.0);
     assert_eq!(bench.out.settled, [5, 4, 3]);
     bench.pass(60_000);
