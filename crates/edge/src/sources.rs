@@ -479,7 +479,7 @@ impl Sources {
     pub async fn stop(mut self) {
         if let Some(broker) = self.broker {
             if let Some((topic, wall)) = &self.state {
-                sparkplug::say(&broker.publisher(), topic, (false, wall()));
+                sparkplug::part(&broker.publisher(), topic, wall()).await;
             }
             broker.stop().await;
         }

@@ -26,7 +26,7 @@ use huitian_codec::sparkplug::{
 use huitian_model::UtcMs;
 use huitian_mqtt::{Delivery, Presence, Publisher, Qos, SessionConfig, SessionStatus, Verdict};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, info, warn};
 
 mod settings;
@@ -45,6 +45,10 @@ const PACKET_ROOM: usize = 4 * 1024;
 /// How long after a false STATE our listener says the true one once more: far longer than our
 /// own broker needs to hand a message on.
 const SAY_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a death waits at our own listener before its connections end. Who is slower learns of
+/// it by that end.
+const PARTING: Duration = Duration::from_millis(200);
 
 /// The wall clock of the program.
 pub type Wall = Arc<dyn Fn() -> UtcMs + Send + Sync>;
@@ -329,20 +333,32 @@ impl Desk {
     /// Says on our own listener that the host is there; a session says so itself.
     fn say_online(&self) {
         if let Mouth::Listener(publisher) = &self.mouth {
-            say(publisher, &self.state_topic, (true, self.since));
+            let _reached = say(publisher, &self.state_topic, (true, self.since));
         }
     }
 }
 
-/// Says on our own listener whether a host is there.
-pub(crate) fn say(
+/// Says on our own listener that its host is gone, and lets it reach who is connected: the
+/// listener is about to end, and with it their connections.
+pub(crate) async fn part(publisher: &huitian_broker::Publisher, topic: &str, at: UtcMs) {
+    if say(publisher, topic, (false, at)) > 0 {
+        sleep(PARTING).await;
+    }
+}
+
+/// Says on our own listener whether a host is there; to how many.
+fn say(
     publisher: &huitian_broker::Publisher,
     topic: &str,
     (is_online, at): (bool, UtcMs),
-) {
+) -> usize {
     let word = state(is_online, at.0).into();
-    if let Err(error) = publisher.publish(topic, word, Qos::AtLeastOnce, true) {
-        warn!(%error, "the host's state could not be said");
+    match publisher.publish(topic, word, Qos::AtLeastOnce, true) {
+        Ok(reach) => reach.queued,
+        Err(error) => {
+            warn!(%error, "the host's state could not be said");
+            0
+        }
     }
 }
 

@@ -280,6 +280,32 @@ async fn what_is_not_stored_is_asked_for_again() {
     host.sources.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_broker_has_a_state_of_its_own() {
+    let Some(programs) = Programs::find() else {
+        return;
+    };
+    let mut brokers = [Mosquitto::start(&programs), Mosquitto::start(&programs)];
+    let addrs = [brokers[0].addr(), brokers[1].addr()];
+    let each = addrs.map(|addr| {
+        let port = addr.port();
+        format!("[[brokers]]\nhost = \"127.0.0.1\"\nport = {port}\nsparkplug = \"huitian\"\n")
+    });
+    let host = Host::open(&config(&format!("embedded = false\n{}", each.concat()))).await;
+    let mut watchers = addrs.map(|addr| Watcher::at(addr, "watcher"));
+    let (first, _) = watchers[0].until(true).await;
+    let (second, _) = watchers[1].until(true).await;
+    brokers[1].restart();
+    let (third, _) = Watcher::at(addrs[1], "later").until(true).await;
+    assert!(third > second, "a new session, a new instant");
+    assert_eq!(
+        Watcher::at(addrs[0], "later").until(true).await,
+        (first, true)
+    );
+    host.sources.stop().await;
+    watchers[0].until(false).await;
+}
+
 #[test]
 fn settings_of_a_host_are_checked() {
     let fault = |settings: &str| {

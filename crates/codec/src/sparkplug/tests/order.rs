@@ -99,7 +99,8 @@ proptest! {
         for (verb, node, seq, alias) in steps {
             let verb = ["NBIRTH", "NDATA", "NDEATH", "DBIRTH", "DDATA", "DDEATH", "NCMD", "STATE",
                 "pass"][usize::from(verb)];
-            let device = if verb.starts_with('D') { format!("/d{}", alias % 3) } else { String::new() };
+            let device = format!("/d{}", alias % 3);
+            let device = if verb.starts_with('D') { &device } else { "" };
             let topic = format!("spBv1.0/g/{verb}/n{node}{device}");
             let at = START + i64::from(seq) * 7;
             let metrics = match verb {
@@ -117,7 +118,8 @@ proptest! {
         bench.pass(REORDER_MS);
         let out = bench.take();
         let settled: std::collections::BTreeSet<u32> = out.settled.iter().copied().collect();
-        prop_assert_eq!((settled.len(), out.settled.len()), (bench.given as usize, bench.given as usize));
+        let given = bench.given as usize;
+        prop_assert_eq!((settled.len(), out.settled.len()), (given, given));
     }
 }
 

@@ -175,6 +175,24 @@ fn aliases_of_an_earlier_birth_mean_nothing() {
 }
 
 #[test]
+fn aliases_of_a_nodes_earlier_birth_mean_nothing() {
+    let mut bench = Bench::born();
+    let metrics = [bd_seq(4), named("humidity", 9, 40.0)];
+    let other = payload(Some(START + 9), Some(0), &metrics);
+    bench.say("spBv1.0/park/NBIRTH/gw", &other);
+    bench.take();
+    let old = payload(None, Some(1), &[aliased(1, START + 20, 21.0)]);
+    bench.say("spBv1.0/park/NDATA/gw", &old);
+    assert_eq!(reasons(&bench), [RefusalReason::UnknownChannel]);
+    bench
+        .out
+        .named
+        .records
+        .retain(|record| record.address == NODE);
+    assert_eq!(bench.values(), []);
+}
+
+#[test]
 fn an_alias_that_stands_for_two_metrics_stands_for_none() {
     let mut bench = Bench::new();
     let metrics = [bd_seq(1), named("a", 1, 1.0), named("b", 1, 2.0)];
