@@ -330,5 +330,6 @@ mod limits;
 mod named;
 mod parts;
 mod published;
+mod quality;
 mod schema;
 mod shapes;
