@@ -8,10 +8,17 @@ const GROUPS: &str = r#"
 id = "quality"
 name = "Quality"
 vendor = "Ours"
-channel = [
-    { name = "distance", quantity = "distance", valid = [1000, 2000], blind = 1500, compensate = { with = "temperature", reference = 20 } },
-    { name = "temperature", quantity = "temperature" },
-]
+
+[[channel]]
+name = "distance"
+quantity = "distance"
+valid = [1000, 2000]
+blind = 1500
+compensate = { with = "temperature", reference = 20 }
+
+[[channel]]
+name = "temperature"
+quantity = "temperature"
 
 [[spoil]]
 field = "echo"
@@ -46,7 +53,11 @@ field = [
 name = "stream"
 kind = "status"
 ports = [2]
-record = [{ tag = [1], length = 2, field = [{ name = "mm", at = 0, type = "u16be", channel = "distance" }] }]
+
+[[message.record]]
+tag = [1]
+length = 2
+field = [{ name = "mm", at = 0, type = "u16be", channel = "distance" }]
 
 [[message]]
 name = "short"
