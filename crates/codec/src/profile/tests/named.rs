@@ -194,7 +194,7 @@ fn names_are_explained_with_those_that_are_not_used() {
         .iter()
         .map(|row| (row.hex.as_str(), row.rule.as_str(), row.sample.as_deref()))
         .collect();
-    let rule = "SR04.Distance: value, for the channel (+ 0) * 10 / 1";
+    let rule = "SR04.Distance: value, for the channel * 10";
     assert_eq!(
         rows,
         [
