@@ -133,6 +133,29 @@ fn measure_named(profile: &Profile) {
     });
 }
 
+/// The dearest profile that is taken: as many values, spoils and fields in formulas as may be.
+fn dearest() -> Profile {
+    let spoil = "[[spoil]]\nfield = \"value_4\"\nbelow = 0\nchannels = [\"fill\"]\n\
+                 bad = \"no_echo\"\n";
+    let sum = vec!["value_8"; 25].join(" + ");
+    let formulas =
+        (0..2).map(|number| format!("{{ name = \"sum_{number}\", formula = \"{sum}\" }}"));
+    let formulas = formulas.collect::<Vec<_>>().join(", ");
+    let values = (1..=4).map(|number| {
+        format!("{{ name = \"value_{number}\", at = 0, type = \"u8\", channel = \"fill\" }}")
+    });
+    let values = values.collect::<Vec<_>>().join(", ");
+    let text = format!(
+        "id = \"dearest\"\nname = \"d\"\nvendor = \"d\"\n\
+         channel = [{{ name = \"fill\", quantity = \"fill\" }}]\n{}\n[[message]]\n\
+         name = \"m\"\nkind = \"status\"\nfield = [{formulas}]\n\
+         record = [{{ tag = [1], length = 1, field = [{values}] }},\n\
+         {{ tag = [2], length = 1, field = [{{ name = \"value_8\", at = 0, type = \"u8\" }}] }}]",
+        spoil.repeat(16)
+    );
+    Profile::parse(&text, "dearest").expect("the profile is within the limits")
+}
+
 fn main() {
     let profiles = Profiles::builtin().expect("the built-in profiles are sound");
     let up = "application/ca739e26-7b67-4f14-b69e-d568c22a5a75/device/1000000000000001/event/up";
@@ -175,11 +198,15 @@ fn main() {
     );
     measure_named(&documented(2));
     // The dearest that this profile can be sent: the longest payload, full of records.
-    let dearest: Vec<u8> = [5, 0, 1].into_iter().cycle().take(255).collect();
+    let longest: Vec<u8> = [5, 0, 1].into_iter().cycle().take(255).collect();
     measure_uplink(
         of(tlv),
         "tlv: 85 records in 255 bytes, decode only",
         85,
-        &dearest,
+        &longest,
     );
+    // Formulas look from the last value on for one that stands in the first record.
+    let mut most = vec![2, 9];
+    most.extend([1, 7].into_iter().cycle().take(240));
+    measure_uplink(&dearest(), "the dearest profile that is taken", 1, &most);
 }

@@ -19,7 +19,7 @@ mod pieces;
 /// Messages of a profile, and records of a message: a byte of type each would allow 256.
 const LAYOUTS_MAX: usize = 64;
 /// Spoils of a profile; the widest known device has 3.
-const SPOILS_MAX: usize = 32;
+const SPOILS_MAX: usize = 16;
 /// Pieces of a compressed value, and points of a curve.
 const PIECES_MAX: usize = 16;
 

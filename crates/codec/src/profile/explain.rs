@@ -2,18 +2,19 @@
 
 use std::ops::Range;
 
-use huitian_model::{Sample, UtcMs};
+use huitian_model::{Sample, UncertainReason, UtcMs};
 
-use super::bits::{Raw, Shape};
+use super::bits::Raw;
 use super::judge::{Hit, hex};
-use super::layout::{Field, Place, Scale};
+use super::layout::{Message, Place};
 use super::named::is_meant;
 use super::read::{Value, When, misfit};
 use super::vector::{instant, told};
 use super::{Decoding, MessageKind, Profile};
 use crate::named::{Named, NamedValue};
-use crate::number::Fixed;
-use crate::registers::unit::Conversion;
+use crate::range::permitted;
+
+mod rule;
 
 /// How a profile reads one message.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -28,7 +29,7 @@ pub struct Explanation {
     pub refused: Option<String>,
     /// The device's own time of the message, where it says one.
     pub device_time: Option<UtcMs>,
-    /// Values in the order of the bytes, then those that are computed, then what was not read.
+    /// Values and what no field reads, in the order of the bytes; then values that are computed.
     pub rows: Vec<ExplanationRow>,
     /// The messages of the profile that it is not, each with the reason.
     pub others: Vec<OtherMessage>,
@@ -66,6 +67,8 @@ pub struct ExplanationRow {
     pub channel: Option<String>,
     /// What it says on its channel, such as `good 21.5`; none where it says nothing.
     pub sample: Option<String>,
+    /// Why the sample is not good, or not used.
+    pub why: Option<String>,
     /// When it was so, if not at the time of the message.
     pub at: Option<String>,
 }
@@ -74,14 +77,18 @@ impl Profile {
     /// How the bytes of a port are read, value by value. Never fails: a refusal is told in it.
     pub fn explain(&self, port: Option<u8>, bytes: &[u8]) -> Explanation {
         let mut explanation = match self.read(port, bytes) {
-            Ok(decoding) => decoding.explanation(bytes),
+            Ok(decoding) => {
+                let mut explanation = decoding.explanation(bytes);
+                explanation.add_unread(bytes, decoding.message);
+                explanation
+            }
             Err(refusal) => {
                 let mut empty = Decoding::empty(self, bytes.len()).explanation(bytes);
                 empty.refused = Some(refusal.text);
+                empty.add_unread(bytes, None);
                 empty
             }
         };
-        explanation.rows.extend(unread(&explanation.rows, bytes));
         let chosen = explanation.message.clone();
         let mut is_before = chosen.is_some();
         for message in &self.messages {
@@ -155,13 +162,11 @@ impl Profile {
 impl Decoding<'_> {
     fn explanation(&self, bytes: &[u8]) -> Explanation {
         let spoiled = self.spoiled();
-        let mut rows: Vec<_> = self
+        let rows = self
             .values
             .iter()
             .map(|value| self.row(value, bytes, &spoiled))
             .collect();
-        // Computed values have no bytes and stay behind.
-        rows.sort_by_key(|row| row.bytes.as_ref().map_or(usize::MAX, |bytes| bytes.start));
         Explanation {
             profile: self.profile.id().to_owned(),
             message: self.message().map(str::to_owned),
@@ -188,9 +193,7 @@ impl Decoding<'_> {
             .and_then(|index| self.profile.channels.get(index));
         let scope = value.scope.checked_sub(1);
         let scope = scope.and_then(|index| self.scopes.get(index));
-        let sample = self
-            .sample(value, spoiled)
-            .map(|(_, sample)| self.told_at(value, sample));
+        let sample = self.sample(value, spoiled).map(|(_, sample)| sample);
         ExplanationRow {
             bytes: place,
             bits: field.shape.bits_that_count(),
@@ -204,15 +207,43 @@ impl Decoding<'_> {
             rule: field.rule(),
             value: field.shown(value.raw).to_string(),
             channel: channel.map(|channel| channel.name.to_string()),
-            sample,
+            why: sample.and_then(|sample| self.why(value, sample, spoiled)),
+            sample: sample.map(told),
             at: self.time_told(value.scope),
         }
     }
 
-    fn told_at(&self, value: &Value, sample: Sample) -> String {
-        match self.when(value.scope) {
-            When::Unknown => format!("{}, not used: nothing says when", told(sample)),
-            When::Message | When::Device(_) | When::Back { .. } => told(sample),
+    /// Why a sample is not good, or not used.
+    fn why(&self, value: &Value, sample: Sample, spoiled: &[Hit]) -> Option<String> {
+        let channel = self.profile.channels.get(value.field.channel?)?;
+        if self.when(value.scope) == When::Unknown {
+            return Some("not used: nothing says when it was so".to_owned());
+        }
+        if let Some(field) = self.spoiled_by(value, spoiled) {
+            return Some(format!("spoiled by {field}"));
+        }
+        let (least, most) = permitted(channel.quantity);
+        match sample {
+            Sample::Good(_) => None,
+            Sample::Uncertain(_, UncertainReason::Startup) => {
+                Some("the device has just started".to_owned())
+            }
+            Sample::Uncertain(_, UncertainReason::Implausible) => Some(match channel.plausible {
+                Some((least, most)) => format!("outside {least} to {most}, or too near"),
+                None => channel.blind.map_or("below zero".to_owned(), |blind| {
+                    format!("nearer than {blind}")
+                }),
+            }),
+            Sample::Bad(..) if value.field.meaning(value.raw).is_some() => {
+                Some("a sentinel".to_owned())
+            }
+            Sample::Bad(..) if value.field.number(value.raw).is_err() => {
+                Some("no number".to_owned())
+            }
+            Sample::Bad(..) => Some(match channel.valid {
+                Some((least, most)) => format!("outside {least} to {most}"),
+                None => format!("outside {least} to {most} {}", channel.quantity.unit()),
+            }),
         }
     }
 
@@ -242,6 +273,7 @@ impl ExplanationRow {
             value: String::new(),
             channel: None,
             sample: None,
+            why: None,
             at: None,
         }
     }
@@ -254,26 +286,53 @@ fn part_width(bytes: &[u8], start: usize) -> usize {
     rest.iter().take_while(|byte| is_number(byte)).count()
 }
 
-/// Runs of bytes that no row has.
-fn unread(rows: &[ExplanationRow], bytes: &[u8]) -> Vec<ExplanationRow> {
-    let is_read = |at: usize| {
-        let mut places = rows.iter().filter_map(|row| row.bytes.as_ref());
-        places.any(|place| place.contains(&at))
-    };
-    let mut runs: Vec<Range<usize>> = Vec::new();
-    for at in (0..bytes.len()).filter(|at| !is_read(*at)) {
-        match runs.last_mut() {
-            Some(run) if run.end == at => run.end = at + 1,
-            _ => runs.push(at..at + 1),
+impl Explanation {
+    /// Adds the runs of bytes that no row has, and puts all into the order of the bytes.
+    fn add_unread(&mut self, bytes: &[u8], message: Option<&Message>) {
+        let is_read = |at: usize| {
+            let mut places = self.rows.iter().filter_map(|row| row.bytes.as_ref());
+            places.any(|place| place.contains(&at))
+        };
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for at in (0..bytes.len()).filter(|at| !is_read(*at)) {
+            match runs.last_mut() {
+                Some(run) if run.end == at => run.end = at + 1,
+                _ => runs.push(at..at + 1),
+            }
         }
+        for run in runs {
+            let part = bytes.get(run.clone()).unwrap_or(&[]);
+            self.rows.push(ExplanationRow {
+                hex: hex(part),
+                rule: unread_told(part, message).to_owned(),
+                bytes: Some(run),
+                ..ExplanationRow::empty()
+            });
+        }
+        // Computed values have no bytes and stay behind.
+        let place = |row: &ExplanationRow| row.bytes.as_ref().map_or(usize::MAX, |at| at.start);
+        self.rows.sort_by_key(place);
     }
-    let row = |run: Range<usize>| ExplanationRow {
-        hex: bytes.get(run.clone()).map_or(String::new(), hex),
-        bytes: Some(run),
-        rule: "no field (tag, frame, or not described)".to_owned(),
-        ..ExplanationRow::empty()
+}
+
+/// What bytes are that no field reads.
+fn unread_told(part: &[u8], message: Option<&Message>) -> &'static str {
+    let Some(message) = message else {
+        return "not read";
     };
-    runs.into_iter().map(row).collect()
+    let is_tag = |tag: &Vec<u8>| {
+        part.windows(tag.len())
+            .any(|window| window == tag.as_slice())
+    };
+    if message.text.is_some() {
+        "fixed text"
+    } else if message.records.is_empty() {
+        "no field describes it"
+    } else if message.records.iter().any(|record| is_tag(&record.tag)) {
+        "tag of a record"
+    } else {
+        "not read: no record of the profile begins so"
+    }
 }
 
 fn said(named: &Named, path: &str) -> String {
@@ -299,127 +358,5 @@ fn raw_told(raw: Raw) -> String {
         Raw::Bytes(bytes) => hex(bytes),
         Raw::Text(text) => format!("{text:?}"),
         Raw::None(reason) => format!("none ({})", reason.name()),
-    }
-}
-
-impl Shape {
-    /// The bits of the value as one number, 0 the lowest; none where all count.
-    fn bits_that_count(self) -> Option<Range<u32>> {
-        match self {
-            Self::Int {
-                mask: Some(mask), ..
-            } => Some(mask.trailing_zeros()..32 - mask.leading_zeros()),
-            Self::Flag { mask } if mask != 0xff => {
-                Some(mask.trailing_zeros()..8 - mask.leading_zeros())
-            }
-            Self::Bits { bit, bits, big, .. } => {
-                let width = u32::try_from(self.width() * 8).unwrap_or(u32::MAX);
-                let least = if big {
-                    width.saturating_sub(bit).saturating_sub(bits)
-                } else {
-                    bit
-                };
-                Some(least..least + bits)
-            }
-            Self::Int { .. }
-            | Self::Flag { .. }
-            | Self::Float { .. }
-            | Self::Bcd { .. }
-            | Self::Hex { .. }
-            | Self::Version
-            | Self::Value
-            | Self::Text => None,
-        }
-    }
-
-    fn rule(self) -> String {
-        let end = |big: bool, width: usize| match (width, big) {
-            (1, _) => "",
-            (_, true) => ", big end first",
-            (_, false) => ", little end first",
-        };
-        let sign = |signed: bool| if signed { "signed" } else { "unsigned" };
-        match self {
-            Self::Int {
-                width,
-                signed,
-                big,
-                mask,
-            } => {
-                let letter = if signed { "i" } else { "u" };
-                let mask = mask.map_or(String::new(), |mask| format!(", mask {mask:#x}"));
-                format!("{letter}{}{}{mask}", width * 8, end(big, width))
-            }
-            Self::Bits {
-                bit,
-                bits,
-                signed,
-                big,
-            } => {
-                let from = if big { "highest" } else { "lowest" };
-                let sign = sign(signed);
-                format!(
-                    "{bits} bits {sign} from bit {bit}, counted from the {from} of the first byte"
-                )
-            }
-            Self::Float { width, big } => format!("f{}{}", width * 8, end(big, width)),
-            Self::Bcd { length, big } => {
-                format!("{} decimal digits{}", length * 2, end(big, length))
-            }
-            Self::Flag { mask } => format!("yes if any bit of {mask:#04x}"),
-            Self::Hex { .. } => "bytes".to_owned(),
-            Self::Version => "version".to_owned(),
-            Self::Value => "value".to_owned(),
-            Self::Text => "text".to_owned(),
-        }
-    }
-}
-
-impl Field {
-    /// How it is read, in words.
-    fn rule(&self) -> String {
-        let mut rule = match &self.place {
-            Place::Computed(formula) => format!("= {}", formula.text),
-            Place::Path(path) => format!("{path}: {}", self.shape.rule()),
-            Place::Part(_) => format!("part of the text, {}", self.shape.rule()),
-            Place::Bytes(_) => self.shape.rule(),
-        };
-        let Scale {
-            multiply,
-            divide,
-            add,
-        } = self.scale;
-        let mut add_part = |part: String| rule.push_str(&part);
-        if multiply != 1 {
-            add_part(format!(", * {multiply}"));
-        }
-        if divide != 1 {
-            add_part(format!(", / {divide}"));
-        }
-        if add.micros() != 0 {
-            add_part(format!(", + {add}"));
-        }
-        for piece in &self.pieces {
-            let (from, is, step) = (piece.from, piece.is, piece.step);
-            add_part(format!("; from {from}: {is} + {step} each"));
-        }
-        if !self.curve.is_empty() {
-            let points = self.curve.iter().map(|(from, to)| format!("{from}->{to}"));
-            add_part(format!(", curve {}", points.collect::<Vec<_>>().join(" ")));
-        }
-        if self.unit != Conversion::NONE {
-            let (add, unit) = (Fixed::from_micros(self.unit.add), self.unit);
-            let (multiply, divide) = (unit.multiply, unit.divide);
-            add_part(format!(
-                ", for the channel (+ {add}) * {multiply} / {divide}"
-            ));
-        }
-        if self.time.is_some() {
-            add_part(", device time".to_owned());
-        }
-        if self.is_sequence {
-            add_part(", sequence".to_owned());
-        }
-        rule
     }
 }

@@ -4,7 +4,8 @@
 //! formula = sum [ ("<" | "<=" | ">" | ">=" | "==" | "!=") sum ]      1 or 0
 //! sum     = product { ("+" | "-") product }
 //! product = factor { ("*" | "/") factor }
-//! factor  = number | field | "-" factor | "(" formula ")" | ("min" | "max") "(" formula "," formula ")"
+//! factor  = number | field | "-" factor | "(" formula ")"
+//!         | ("min" | "max") "(" formula "," formula ")"
 //! ```
 //!
 //! Numbers are millionths in 64 bits; a result beyond them, and a division by zero, is no value.

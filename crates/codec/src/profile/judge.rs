@@ -8,7 +8,7 @@ use super::bits::{Raw, Shape};
 use super::formula::decimal;
 use super::layout::{Field, Meaning, Piece, RawRange};
 use super::read::{Decoding, Value, When};
-use super::{Channel, Compensation, MessageKind};
+use super::{Channel, Compensation, MessageKind, Spoil};
 use crate::number::{Fixed, MICRO};
 use crate::range;
 
@@ -214,13 +214,7 @@ impl<'a> Decoding<'a> {
         sample: Sample,
         spoiled: &[Hit],
     ) -> Sample {
-        let is_now = self.when(scope) == When::Message;
-        let spoils = &self.profile.spoils;
-        let mut beside = spoiled
-            .iter()
-            .filter(|hit| hit.scope == scope || (is_now && hit.scope == 0))
-            .filter_map(|hit| spoils.get(hit.spoil));
-        if let Some(spoil) = beside.find(|spoil| spoil.channels.contains(&channel)) {
+        if let Some(spoil) = self.spoil_of(scope, channel, spoiled) {
             return Sample::Bad(sample.quantity(), spoil.bad);
         }
         match sample {
@@ -229,6 +223,23 @@ impl<'a> Decoding<'a> {
             }
             Sample::Good(_) | Sample::Uncertain(..) | Sample::Bad(..) => sample,
         }
+    }
+
+    /// The first spoil that holds for a channel in a scope.
+    fn spoil_of(&self, scope: usize, channel: usize, spoiled: &[Hit]) -> Option<&Spoil> {
+        let is_now = self.when(scope) == When::Message;
+        let spoils = &self.profile.spoils;
+        let mut beside = spoiled
+            .iter()
+            .filter(|hit| hit.scope == scope || (is_now && hit.scope == 0))
+            .filter_map(|hit| spoils.get(hit.spoil));
+        beside.find(|spoil| spoil.channels.contains(&channel))
+    }
+
+    /// The field that spoils what a value says, where one does.
+    pub(super) fn spoiled_by(&self, value: &Value, spoiled: &[Hit]) -> Option<&str> {
+        let spoil = self.spoil_of(value.scope, value.field.channel?, spoiled)?;
+        Some(&spoil.field)
     }
 
     /// The values that were so at the same time: of the scope, and of the message as a whole
@@ -399,7 +410,7 @@ fn is_within(number: Fixed, (least, most): (Fixed, Fixed)) -> bool {
     (least..=most).contains(&number)
 }
 
-impl super::Spoil {
+impl Spoil {
     fn is_so(&self, micros: Option<i128>) -> bool {
         micros.is_some_and(|micros| {
             self.ranges

@@ -331,5 +331,6 @@ mod limits;
 mod named;
 mod parts;
 mod published;
+mod quality;
 mod schema;
 mod shapes;

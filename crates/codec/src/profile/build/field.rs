@@ -13,9 +13,9 @@ use crate::registers::unit::{Conversion, conversion};
 
 /// Fields of a message or record: the widest known device has 20.
 const FIELDS_MAX: usize = 64;
-/// Fields that the formulas of a message or record name, all together: each is looked for among
-/// at most 512 values.
-const REFERENCES_MAX: usize = 256;
+/// Fields that the formulas of a message or record name, all together; the widest known device has
+/// 21. Each is looked for among at most 512 values, which costs some microseconds.
+const REFERENCES_MAX: usize = 64;
 /// Factors of a scale: 1e6 each keep any 64-bit value in millionths times a factor, 9.2e30,
 /// inside 128 bits.
 const FACTOR_MAX: i64 = 1_000_000;

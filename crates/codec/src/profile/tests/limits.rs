@@ -29,13 +29,13 @@ fn a_profile_has_no_more_than_its_limits() {
     );
     refused(&head.repeat(65), "at most 64 messages");
     let spoil = "[[spoil]]\nfield = \"f\"\nequals = 1\nchannels = []\nbad = \"no_echo\"\n";
-    let spoils = format!("{}{head}field = [{field}]", spoil.repeat(33));
-    refused(&spoils, "at most 32 spoils");
+    let spoils = format!("{}{head}field = [{field}]", spoil.repeat(17));
+    refused(&spoils, "at most 16 spoils");
     let sum = vec!["f"; 30].join(" + ");
-    let formulas = format!("{{ name = \"g\", formula = \"{sum}\" }},").repeat(9);
+    let formulas = format!("{{ name = \"g\", formula = \"{sum}\" }},").repeat(3);
     refused(
         &format!("{head}field = [{field}{formulas}]"),
-        "at most 256 fields together",
+        "at most 64 fields together",
     );
     let pieces = (0..17).map(|from| format!("{{ from = {from}, is = 0, step = 1 }}"));
     let pieces = pieces.collect::<Vec<_>>().join(", ");

@@ -20,11 +20,25 @@ channel = [
 name = "sensor"
 kind = "status"
 has = ["SR04.Distance"]
-field = [
-    { name = "distance_cm", path = "SR04.Distance", unit = "cm", sentinels = [{ raw = 400, bad = "no_echo" }], channel = "distance" },
-    { name = "state", path = "State", texts = { ON = 1, OFF = 0 }, channel = "occupied" },
-    { name = "battery", path = "Bat", multiply = 100, channel = "battery" },
-]
+
+[[message.field]]
+name = "distance_cm"
+path = "SR04.Distance"
+unit = "cm"
+sentinels = [{ raw = 400, bad = "no_echo" }]
+channel = "distance"
+
+[[message.field]]
+name = "state"
+path = "State"
+texts = { ON = 1, OFF = 0 }
+channel = "occupied"
+
+[[message.field]]
+name = "battery"
+path = "Bat"
+multiply = 100
+channel = "battery"
 
 [[message]]
 name = "presence"
@@ -180,7 +194,7 @@ fn names_are_explained_with_those_that_are_not_used() {
         .iter()
         .map(|row| (row.hex.as_str(), row.rule.as_str(), row.sample.as_deref()))
         .collect();
-    let rule = "SR04.Distance: value, for the channel (+ 0) * 10 / 1";
+    let rule = "SR04.Distance: value, for the channel * 10";
     assert_eq!(
         rows,
         [

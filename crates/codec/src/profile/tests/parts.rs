@@ -265,7 +265,7 @@ fn flags_say_which_blocks_are_there() {
     let message = r#"kind = "status"
 flags = { at = 0, type = "u8", blocks_at = 1 }
 block = [
-    { bit = 0, length = 2, field = [{ name = "mm", at = 0, type = "u16be", channel = "distance" }] },
+    { bit = 0, length = 2, field = [{ name = "d", at = 0, type = "u16be", channel = "distance" }] },
     { bit = 3, length = 1, field = [{ name = "t", at = 0, type = "i8", channel = "temperature" }] },
 ]"#;
     let profile = profile(message);
@@ -394,7 +394,8 @@ fn what_does_not_belong_together_is_refused() {
             "takes no ports",
         ),
         (
-            "kind = \"status\"\nfield = [{ name = \"a\", at = 0, type = \"u8\", texts = { x = 1 } }]",
+            "kind = \"status\"\nfield = [{ name = \"a\", at = 0, type = \"u8\", \
+             texts = { x = 1 } }]",
             "take texts",
         ),
         (
@@ -402,7 +403,8 @@ fn what_does_not_belong_together_is_refused() {
             "bit fields only",
         ),
         (
-            "kind = \"status\"\nfield = [{ name = \"a\", at = 0, type = \"u8\", sentinels = [{ raw = 1 }] }]",
+            "kind = \"status\"\nfield = [{ name = \"a\", at = 0, type = \"u8\", \
+             sentinels = [{ raw = 1 }] }]",
             "either bad or reboot",
         ),
     ] {

@@ -10,12 +10,23 @@ const HEAD: &str = r#"
 id = "shapes"
 name = "Shapes"
 vendor = "Ours"
-channel = [
-    { name = "distance", quantity = "distance", compensate = { with = "temperature", reference = 20 } },
-    { name = "temperature", quantity = "temperature" },
-    { name = "battery", quantity = "battery" },
-    { name = "fill", quantity = "fill" },
-]
+
+[[channel]]
+name = "distance"
+quantity = "distance"
+compensate = { with = "temperature", reference = 20 }
+
+[[channel]]
+name = "temperature"
+quantity = "temperature"
+
+[[channel]]
+name = "battery"
+quantity = "battery"
+
+[[channel]]
+name = "fill"
+quantity = "fill"
 "#;
 
 fn profile(fields: &str) -> Profile {
