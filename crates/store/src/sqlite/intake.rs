@@ -218,4 +218,18 @@ impl Sqlite {
         })
         .await
     }
+
+    /// Forgets a value of the table of small facts. Resolves when on disk.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_meta(&self, key: String) -> Result<(), StoreError> {
+        self.write(Lane::Results, Size::ROW, move |tx| {
+            tx.conn
+                .prepare_cached("DELETE FROM meta WHERE key = ?1")?
+                .execute([&key])?;
+            Ok(())
+        })
+        .await
+    }
 }
