@@ -13,6 +13,8 @@
 mod edges;
 #[path = "fake/past.rs"]
 mod past;
+#[path = "fake/strangers.rs"]
+mod strangers;
 #[path = "fake/world.rs"]
 mod world;
 
