@@ -35,6 +35,14 @@ fn samples(profiles: &Profiles, topic: &str, payload: &[u8], id: &str) -> Result
             Ok(readings.len() + refused.len())
         }
         Opened::Uplink(uplink) => Ok(profiles.require(id)?.decode(&uplink)?.len()),
+        Opened::Named(message) => {
+            let profile = profiles.require(id)?;
+            let mut count = 0;
+            for record in &message.records {
+                count += profile.decode_named(record)?.len();
+            }
+            Ok(count)
+        }
         Opened::NotReadings(_) => Ok(0),
     }
 }

@@ -40,6 +40,6 @@ pub(crate) fn from_rfc3339(text: &str) -> Result<UtcMs, Refusal> {
     })
 }
 
-fn in_range(ms: i64) -> Option<UtcMs> {
+pub(crate) fn in_range(ms: i64) -> Option<UtcMs> {
     (EARLIEST..TOO_LATE).contains(&ms).then_some(UtcMs(ms))
 }

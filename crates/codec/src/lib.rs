@@ -35,7 +35,10 @@ pub use envelope::{Opened, Uplink, open};
 pub use named::{Named, NamedMessage, NamedValue};
 pub use number::Fixed;
 pub use plain::{PlainItem, PlainMessage, PlainValue};
-pub use profile::{Decoding, FieldValue, MessageKind, Profile, ProfileError, Profiles};
+pub use profile::{
+    Counter, CounterKind, Decoding, Explanation, ExplanationRow, FieldValue, MessageKind,
+    OtherMessage, Profile, ProfileError, Profiles,
+};
 pub use range::permitted;
 pub use refusal::{Refusal, RefusalReason};
 pub use registers::{RegisterFunction, RegisterMap, RegisterMapError, RegisterMaps, RegisterSpan};

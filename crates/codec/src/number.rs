@@ -65,14 +65,6 @@ impl Fixed {
         Some(Self(if negative { -micros } else { micros }))
     }
 
-    /// `raw * multiply / divide + add`, cut to millionths; none beyond the range.
-    pub(crate) fn scaled(raw: i64, multiply: i64, divide: i64, add: i64) -> Option<Self> {
-        let raised = i128::from(raw) * i128::from(multiply) * i128::from(MICRO);
-        let micros = raised.checked_div(i128::from(divide))?;
-        let moved = micros + i128::from(add) * i128::from(MICRO);
-        i64::try_from(moved).ok().map(Self)
-    }
-
     /// The whole number, where it is one.
     pub const fn whole(self) -> Option<i64> {
         if self.0 % MICRO == 0 {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use huitian_model::{BadReason, ChannelName, Quantity};
+use huitian_model::{BadReason, ChannelName, Quantity, TimeSource, UtcMs};
 
 use crate::decoded::Decoded;
 use crate::envelope::Uplink;
@@ -14,17 +14,28 @@ use crate::named::Named;
 use crate::number::Fixed;
 use crate::refusal::{Refusal, RefusalReason, quoted};
 
+mod bits;
 mod build;
+mod builtin;
+mod explain;
+mod formula;
+mod judge;
 mod layout;
+mod named;
 mod raw;
 mod read;
+mod text;
+mod time;
 mod vector;
 
+pub use explain::{Explanation, ExplanationRow, OtherMessage};
+pub use judge::FieldValue;
 pub use raw::MessageKind;
-pub use read::{Decoding, FieldValue};
+pub use read::Decoding;
 pub(crate) use vector::told;
 
-use layout::{Check, Message};
+use layout::{Check, Message, RawRange};
+use read::When;
 use vector::Vector;
 
 /// Profiles that may be known at once: the district's catalogue has some dozens of devices.
@@ -35,26 +46,6 @@ pub const PROFILE_BYTES_MAX: usize = 64 * 1024;
 
 /// The id that means the plain form, and so can be no profile.
 pub const PLAIN: &str = "plain";
-
-/// The profiles that come with the program.
-const BUILTIN: [(&str, &str); 4] = [
-    (
-        "bosch-tps110.toml",
-        include_str!("../profiles/bosch-tps110.toml"),
-    ),
-    (
-        "dingtek-df702.toml",
-        include_str!("../profiles/dingtek-df702.toml"),
-    ),
-    (
-        "milesight-em310-udl.toml",
-        include_str!("../profiles/milesight-em310-udl.toml"),
-    ),
-    (
-        "milesight-em400-tld.toml",
-        include_str!("../profiles/milesight-em400-tld.toml"),
-    ),
-];
 
 /// Why a profile cannot be used.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -68,6 +59,29 @@ pub struct ProfileError {
     pub span: Option<Range<usize>>,
 }
 
+/// The speed of sound in dry air at 0 degrees, in millionths of 1 m/s per 1,000.
+const SOUND_AT_ZERO: i128 = 331_300_000_000;
+
+/// What a count of a device means. The engine decides by it whether a fall is a wrap or a reset.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Counter {
+    /// Since when it counts.
+    pub kind: CounterKind,
+    /// Behind 2 to the power of these many bits it begins at 0 again; none: not known.
+    pub wrap_bits: Option<u8>,
+    /// Whether a restart of the device sets it to 0.
+    pub resets: bool,
+}
+
+/// Since when a count counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CounterKind {
+    /// Since the device began to count.
+    Total,
+    /// Since the last count.
+    Interval,
+}
+
 /// One channel that a device can feed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Channel {
@@ -77,13 +91,40 @@ struct Channel {
     valid: Option<(Fixed, Fixed)>,
     /// Outside: uncertain, implausible.
     plausible: Option<(Fixed, Fixed)>,
+    /// Nearer than this the device cannot see: uncertain, implausible.
+    blind: Option<Fixed>,
+    compensate: Option<Compensation>,
+    counter: Option<Counter>,
 }
 
-/// A field value that makes other channels of the same frame bad.
+/// How a distance by sound is put right by the temperature of the air.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Compensation {
+    /// Index of the channel that says the temperature.
+    with: usize,
+    /// The speed of sound that the device reckons with.
+    speed: i128,
+}
+
+impl Compensation {
+    /// The speed of sound in air, 331.3 + 0.606 T m/s, near enough from -60 to 60 degrees.
+    fn speed(degrees: Fixed) -> Option<i128> {
+        let speed = SOUND_AT_ZERO + i128::from(degrees.micros()) * 606;
+        (speed > 0).then_some(speed)
+    }
+
+    /// A distance that was reckoned with `self.speed`, at the true speed.
+    fn apply(self, distance: Fixed, speed: i128) -> Option<Fixed> {
+        let micros = i128::from(distance.micros()) * speed / self.speed;
+        i64::try_from(micros).ok().map(Fixed::from_micros)
+    }
+}
+
+/// A field value that makes other channels of the same message bad.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Spoil {
     field: String,
-    equals: i64,
+    ranges: Vec<RawRange>,
     channels: Vec<usize>,
     bad: BadReason,
 }
@@ -94,6 +135,7 @@ pub struct Profile {
     id: String,
     name: String,
     vendor: String,
+    notes: Vec<String>,
     sources: Vec<(String, String)>,
     channels: Vec<Channel>,
     require: Vec<Check>,
@@ -147,6 +189,11 @@ impl Profile {
         &self.vendor
     }
 
+    /// What to know of this device, for people.
+    pub fn notes(&self) -> impl Iterator<Item = &str> {
+        self.notes.iter().map(String::as_str)
+    }
+
     /// Where its layout and vectors come from, each with its licence.
     pub fn sources(&self) -> impl Iterator<Item = (&str, &str)> {
         let sources = self.sources.iter();
@@ -157,6 +204,12 @@ impl Profile {
     pub fn channels(&self) -> impl Iterator<Item = (&ChannelName, Quantity)> {
         let channels = self.channels.iter();
         channels.map(|channel| (&channel.name, channel.quantity))
+    }
+
+    /// What the counts on a channel mean; none where the profile does not say it.
+    pub fn counter(&self, channel: &ChannelName) -> Option<Counter> {
+        let mut channels = self.channels.iter();
+        channels.find(|known| known.name == *channel)?.counter
     }
 
     /// How many vectors it holds; all of them held when it was read.
@@ -181,31 +234,68 @@ impl Profile {
     /// As [`Self::read`].
     pub fn decode(&self, uplink: &Uplink) -> Result<Vec<Decoded>, Refusal> {
         let decoding = self.read(uplink.f_port, &uplink.bytes)?;
-        let samples = decoding.samples().into_iter();
-        Ok(samples
-            .map(|(channel, sample)| Decoded {
-                channel,
-                at: uplink.at,
-                time_source: uplink.time_source,
-                sequence: uplink.f_cnt,
-                sample,
-            })
-            .collect())
+        let heard = (uplink.at, uplink.time_source);
+        Ok(decoding.decoded(heard, uplink.f_cnt))
+    }
+
+    /// The samples of values by name. A value that is said to be missing is bad, a device fault;
+    /// a name that is not there says nothing.
+    ///
+    /// # Errors
+    /// [`RefusalReason::UnknownProfile`] where no message of the profile is of named values.
+    pub fn decode_named(&self, named: &Named) -> Result<Vec<Decoded>, Refusal> {
+        if !self.reads_names() {
+            let text = format!(
+                "device profile {} reads bytes, {} sent values by name",
+                self.id,
+                quoted(&named.address)
+            );
+            return Err(Refusal::new(RefusalReason::UnknownProfile, text));
+        }
+        let heard = (named.at, named.time_source);
+        Ok(self.read_named(named).decoded(heard, named.sequence))
     }
 }
 
-impl Profile {
-    /// The samples of values by name.
-    ///
-    /// # Errors
-    /// [`RefusalReason::UnknownProfile`]: no profile of this version reads names yet.
-    pub fn decode_named(&self, named: &Named) -> Result<Vec<Decoded>, Refusal> {
-        let text = format!(
-            "device profile {} reads bytes, {} sent values by name",
-            self.id,
-            quoted(&named.address)
-        );
-        Err(Refusal::new(RefusalReason::UnknownProfile, text))
+impl Decoding<'_> {
+    /// The samples with their times: the device's where it says one, else as it was heard.
+    fn decoded(&self, heard: (Option<UtcMs>, TimeSource), sequence: Option<u32>) -> Vec<Decoded> {
+        let sequence = self.sequence().or(sequence);
+        let (at, time_source) = match self.device_time() {
+            Some(at) => (Some(at), TimeSource::Device),
+            None => heard,
+        };
+        let now = self.samples().into_iter().map(|(channel, sample)| Decoded {
+            channel,
+            at,
+            time_source,
+            sequence,
+            sample,
+        });
+        now.chain(self.decoded_history(heard, sequence)).collect()
+    }
+
+    fn decoded_history(
+        &self,
+        (heard_at, heard_by): (Option<UtcMs>, TimeSource),
+        sequence: Option<u32>,
+    ) -> impl Iterator<Item = Decoded> {
+        self.judged().into_iter().filter_map(move |judged| {
+            let is_by_device =
+                self.device_at.is_some() || matches!(self.when(judged.scope), When::Device(_));
+            let channel = self.profile.channels.get(judged.channel)?;
+            Some(Decoded {
+                channel: channel.name.clone(),
+                at: Some(self.instant_of(judged.scope, heard_at)?),
+                time_source: if is_by_device {
+                    TimeSource::Device
+                } else {
+                    heard_by
+                },
+                sequence,
+                sample: judged.sample,
+            })
+        })
     }
 }
 
@@ -222,7 +312,7 @@ impl Profiles {
     /// [`ProfileError`] where a profile of this build is broken, which its tests exclude.
     pub fn builtin() -> Result<Self, ProfileError> {
         let mut profiles = Self::default();
-        for (name, text) in BUILTIN {
+        for (name, text) in builtin::BUILTIN {
             profiles.add(text, name)?;
         }
         Ok(profiles)

@@ -17,7 +17,7 @@ mod layout;
 mod place;
 mod raw;
 mod read;
-mod unit;
+pub(crate) mod unit;
 mod vector;
 
 pub use image::RegisterImage;

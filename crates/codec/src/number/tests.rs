@@ -65,12 +65,3 @@ fn floats_that_are_no_numbers_are_none() {
     }
     assert_eq!(Fixed::from_f64(-0.1), Some(Fixed::from_micros(-100_000)));
 }
-
-#[test]
-fn scaling_is_exact_and_bounded() {
-    assert_eq!(Fixed::scaled(257, 1, 10, 0), Fixed::from_json("25.7"));
-    assert_eq!(Fixed::scaled(0xd3, 4, 1000, 0), Fixed::from_json("0.844"));
-    assert_eq!(Fixed::scaled(-40, 1, 2, 10), Fixed::from_json("-10"));
-    assert_eq!(Fixed::scaled(i64::MAX, 1_000_000, 1, 0), None);
-    assert_eq!(Fixed::scaled(1, 1, 0, 0), None);
-}

@@ -5,20 +5,18 @@ use std::ops::Range;
 use huitian_model::{BadReason, ChannelName, Quantity, Slug};
 use toml::Spanned;
 
-use super::layout::{Check, Field, Message, Scale, Shape, TaggedRecord};
-use super::raw::{
-    MessageKind, RawChannel, RawCheck, RawField, RawMessage, RawProfile, RawRecord, RawSentinel,
-    RawShape, RawSpoil,
+use super::layout::{Message, RawRange};
+use super::raw::{RawChannel, RawCounter, RawCounterKind, RawNumber, RawProfile, RawSpoil};
+use super::{
+    Channel, Compensation, Counter, CounterKind, PLAIN, Profile, SOUND_AT_ZERO, Spoil, Vector,
 };
-use super::{Channel, PLAIN, Profile, Spoil, Vector};
-use crate::number::Fixed;
+use crate::number::{Fixed, MICRO};
+
+mod field;
+mod message;
 
 /// Messages of a profile, and records of a message: a byte of type each would allow 256.
 const LAYOUTS_MAX: usize = 64;
-/// Fields of a message or record: the widest known device has 20.
-const FIELDS_MAX: usize = 64;
-/// Factors of a scale: 1e6 each keep any 32-bit value times a factor inside 64 bits.
-const FACTOR_MAX: i64 = 1_000_000;
 
 /// What is wrong, and where.
 pub(super) struct Fault {
@@ -36,15 +34,21 @@ pub(super) fn profile(raw: RawProfile) -> Result<Profile, Fault> {
     for raw in &raw.channels {
         channels.push(channel(raw, &channels)?);
     }
-    let messages: Vec<Message> = raw
-        .messages
-        .iter()
-        .map(|raw| message(raw, &channels))
-        .collect::<Result<_, _>>()?;
-    if messages.len() > LAYOUTS_MAX {
+    for (index, raw) in raw.channels.iter().enumerate() {
+        let compensate = compensation(raw, &channels)?;
+        if let Some(channel) = channels.get_mut(index) {
+            channel.compensate = compensate;
+        }
+    }
+    if raw.messages.len() > LAYOUTS_MAX {
         let text = format!("expected at most {LAYOUTS_MAX} messages");
         return Err(fault(&raw.id, &text));
     }
+    let messages: Vec<Message> = raw
+        .messages
+        .iter()
+        .map(|raw| message::message(raw, &channels))
+        .collect::<Result<_, _>>()?;
     let spoils = raw.spoils.iter();
     Ok(Profile {
         spoils: spoils
@@ -60,10 +64,11 @@ pub(super) fn profile(raw: RawProfile) -> Result<Profile, Fault> {
             .into_iter()
             .map(|source| (source.what, source.licence))
             .collect(),
-        require: checks(&raw.require)?,
+        require: message::checks(&raw.require)?,
         id,
         name: raw.name,
         vendor: raw.vendor,
+        notes: raw.notes,
         channels,
         messages,
     })
@@ -93,11 +98,22 @@ fn channel(raw: &RawChannel, known: &[Channel]) -> Result<Channel, Fault> {
         let names = Quantity::ALL.map(Quantity::name).join(", ");
         fault(&raw.quantity, &format!("expected one of {names}"))
     })?;
+    let blind = match &raw.blind {
+        Some(blind) if quantity == Quantity::Distance => {
+            let least = Fixed::from_f64(*blind.get_ref()).filter(|mm| mm.micros() > 0);
+            Some(least.ok_or_else(|| fault(blind, "expected mm above 0"))?)
+        }
+        Some(blind) => return Err(fault(blind, "only a distance has a blind zone")),
+        None => None,
+    };
     Ok(Channel {
         name,
         quantity,
         valid: raw.valid.as_ref().map(span).transpose()?,
         plausible: raw.plausible.as_ref().map(span).transpose()?,
+        blind,
+        compensate: None,
+        counter: counter(raw.counter.as_ref(), quantity)?,
     })
 }
 
@@ -109,202 +125,88 @@ fn span(raw: &Spanned<[f64; 2]>) -> Result<(Fixed, Fixed), Fault> {
     }
 }
 
-fn message(raw: &RawMessage, channels: &[Channel]) -> Result<Message, Fault> {
-    let name = raw.name.get_ref().clone();
-    if raw.fields.is_empty() == raw.records.is_empty() {
-        let text = "expected either fields at fixed places or a stream of records";
-        return Err(fault(&raw.name, text));
-    }
-    if raw.records.len() > LAYOUTS_MAX {
-        let text = format!("expected at most {LAYOUTS_MAX} records");
-        return Err(fault(&raw.name, &text));
-    }
-    let shortest = raw.lengths.iter().min().copied();
-    let longest = raw.lengths.iter().max().copied();
-    let message = Message {
-        fields: fields(&raw.fields, channels, (shortest, longest))?,
-        records: records(&raw.records, channels)?,
-        name,
-        kind: raw.kind,
-        ports: raw.ports.clone(),
-        lengths: raw.lengths.clone(),
-        when: checks(&raw.when)?,
+fn counter(
+    raw: Option<&Spanned<RawCounter>>,
+    quantity: Quantity,
+) -> Result<Option<Counter>, Fault> {
+    let Some(spanned) = raw else {
+        return Ok(None);
     };
-    let mut feeding = raw.fields.iter().filter_map(|field| field.channel.as_ref());
-    match (message.kind, feeding.next()) {
-        (MessageKind::Parameters, Some(channel)) => {
-            Err(fault(channel, "a message of parameters feeds no channel"))
-        }
-        _ => Ok(message),
+    if !matches!(quantity, Quantity::Entries | Quantity::Exits) {
+        return Err(fault(spanned, "only entries and exits are counters"));
     }
-}
-
-fn records(raw: &[RawRecord], channels: &[Channel]) -> Result<Vec<TaggedRecord>, Fault> {
-    let width = raw.first().map_or(0, |record| record.tag.get_ref().len());
-    let mut records: Vec<TaggedRecord> = Vec::new();
-    for raw in raw {
-        let tag = raw.tag.get_ref();
-        if tag.is_empty() || tag.len() != width {
-            let text = "expected tags of one length, at least one byte";
-            return Err(fault(&raw.tag, text));
-        }
-        if records.iter().any(|known| known.tag == *tag) {
-            return Err(fault(&raw.tag, "this tag stands twice"));
-        }
-        records.push(TaggedRecord {
-            tag: tag.clone(),
-            length: raw.length,
-            fields: fields(&raw.fields, channels, (Some(raw.length), Some(raw.length)))?,
-        });
-    }
-    Ok(records)
-}
-
-/// Fields that fit into a layout of the shortest and longest length, where these are known.
-fn fields(
-    raw: &[RawField],
-    channels: &[Channel],
-    (shortest, longest): (Option<usize>, Option<usize>),
-) -> Result<Vec<Field>, Fault> {
-    let mut fields = Vec::new();
-    for raw in raw {
-        let built = field(raw, channels)?;
-        let length = if built.optional { longest } else { shortest };
-        if length.is_some_and(|length| !fits(&built, length)) {
-            let text = "the field does not fit into the length of its message or record";
-            return Err(fault(&raw.at, text));
-        }
-        if fields.len() == FIELDS_MAX {
-            let text = format!("expected at most {FIELDS_MAX} fields");
-            return Err(fault(&raw.name, &text));
-        }
-        fields.push(built);
-    }
-    Ok(fields)
-}
-
-fn fits(field: &Field, length: usize) -> bool {
-    let distance = usize::try_from(field.at.unsigned_abs()).unwrap_or(usize::MAX);
-    if field.at < 0 {
-        distance <= length && field.shape.width() <= distance
-    } else {
-        distance.saturating_add(field.shape.width()) <= length
-    }
-}
-
-fn field(raw: &RawField, channels: &[Channel]) -> Result<Field, Fault> {
-    let shape = shape(raw)?;
-    let divide = raw.divide.as_ref().map_or(1, |divide| *divide.get_ref());
-    let scale = Scale {
-        multiply: raw.multiply.unwrap_or(1),
-        divide,
-        add: raw.add.unwrap_or(0),
+    let raw = spanned.get_ref();
+    let kind = match raw.kind {
+        RawCounterKind::Total => CounterKind::Total,
+        RawCounterKind::Interval => CounterKind::Interval,
     };
-    let is_bounded = |factor: i64| (-FACTOR_MAX..=FACTOR_MAX).contains(&factor);
-    if divide == 0
-        || ![scale.multiply, divide, scale.add]
-            .into_iter()
-            .all(is_bounded)
-    {
-        let text = format!("expected multiply, divide and add within {FACTOR_MAX}, divide not 0");
-        return Err(fault(&raw.name, &text));
+    if kind == CounterKind::Interval && (raw.bits.is_some() || raw.stored) {
+        let text = "a count of an interval begins anew each time: it takes no bits and no stored";
+        return Err(fault(spanned, text));
     }
-    let channel = raw.channel.as_ref();
-    let channel = channel.map(|name| index_of(name, channels)).transpose()?;
-    if channel.is_some() && matches!(shape, Shape::Hex { .. } | Shape::Version) {
-        return Err(fault(&raw.shape, "hex and version feed no channel"));
+    if !matches!(raw.bits, None | Some(8 | 16 | 32)) {
+        return Err(fault(spanned, "expected bits of 8, 16 or 32"));
     }
-    Ok(Field {
-        name: raw.name.get_ref().clone(),
-        at: *raw.at.get_ref(),
-        shape,
-        scale,
-        names: names(raw)?,
-        sentinels: raw
-            .sentinels
-            .iter()
-            .map(sentinel)
-            .collect::<Result<_, _>>()?,
-        channel,
-        optional: raw.optional,
-    })
+    Ok(Some(Counter {
+        kind,
+        wrap_bits: raw.bits,
+        resets: kind == CounterKind::Total && !raw.stored,
+    }))
 }
 
-fn shape(raw: &RawField) -> Result<Shape, Fault> {
-    let int = |width, signed, big| Shape::Int {
-        width,
-        signed,
-        big,
-        mask: raw.mask,
+/// Which channel says the temperature, and at which the device takes its speed of sound.
+fn compensation(raw: &RawChannel, channels: &[Channel]) -> Result<Option<Compensation>, Fault> {
+    let Some(compensate) = &raw.compensate else {
+        return Ok(None);
     };
-    let shape = match raw.shape.get_ref() {
-        RawShape::U8 => int(1, false, true),
-        RawShape::I8 => int(1, true, true),
-        RawShape::U16be => int(2, false, true),
-        RawShape::U16le => int(2, false, false),
-        RawShape::I16be => int(2, true, true),
-        RawShape::I16le => int(2, true, false),
-        RawShape::U24be => int(3, false, true),
-        RawShape::U24le => int(3, false, false),
-        RawShape::U32be => int(4, false, true),
-        RawShape::U32le => int(4, false, false),
-        RawShape::I32be => int(4, true, true),
-        RawShape::I32le => int(4, true, false),
-        RawShape::F32be => Shape::Float { big: true },
-        RawShape::F32le => Shape::Float { big: false },
-        RawShape::Flag => Shape::Flag {
-            mask: u8::try_from(raw.mask.unwrap_or(0xff)).unwrap_or(0),
+    let with = index_of(&compensate.with, channels)?;
+    let quantity = |index: usize| channels.get(index).map(|channel| channel.quantity);
+    if quantity(with) != Some(Quantity::Temperature) {
+        return Err(fault(&compensate.with, "expected a channel of temperature"));
+    }
+    if Quantity::from_name(raw.quantity.get_ref()) != Some(Quantity::Distance) {
+        return Err(fault(&raw.quantity, "only a distance is compensated"));
+    }
+    let reference = Fixed::from_f64(*compensate.reference.get_ref())
+        .filter(|degrees| degrees.micros().abs() <= 100 * MICRO)
+        .ok_or_else(|| fault(&compensate.reference, "expected -100 to 100 degrees"))?;
+    Ok(Some(Compensation {
+        with,
+        speed: Compensation::speed(reference).unwrap_or(SOUND_AT_ZERO),
+    }))
+}
+
+/// A whole or decimal number of the TOML.
+fn number(raw: RawNumber) -> Option<Fixed> {
+    match raw {
+        RawNumber::Whole(whole) => Fixed::from_whole(whole),
+        RawNumber::Decimal(value) => Fixed::from_f64(value),
+    }
+}
+
+/// The raw values that are meant: one, or all beyond a limit.
+fn range(
+    exactly: Option<RawNumber>,
+    below: Option<RawNumber>,
+    above: Option<RawNumber>,
+) -> Option<RawRange> {
+    let micros = |raw| number(raw).map(|value| i128::from(value.micros()));
+    let range = match (exactly, below, above) {
+        (Some(exactly), None, None) => RawRange {
+            least: micros(exactly)?,
+            most: micros(exactly)?,
         },
-        RawShape::Hex => Shape::Hex {
-            length: raw.length.unwrap_or(0),
+        (None, Some(below), None) => RawRange {
+            least: i128::MIN,
+            most: micros(below)? - 1,
         },
-        RawShape::Version => Shape::Version,
+        (None, None, Some(above)) => RawRange {
+            least: micros(above)? + 1,
+            most: i128::MAX,
+        },
+        _ => return None,
     };
-    let (takes_mask, is_set) = match shape {
-        Shape::Int { signed, mask, .. } => (!signed, mask != Some(0)),
-        Shape::Flag { mask } => (true, mask != 0),
-        Shape::Hex { length } => (false, length != 0),
-        Shape::Float { .. } | Shape::Version => (false, true),
-    };
-    if raw.length.is_some() != matches!(shape, Shape::Hex { .. }) || !is_set {
-        let text = "expected a length for hex only, and a mask (of one byte for flag) with a bit";
-        return Err(fault(&raw.shape, text));
-    }
-    if raw.mask.is_some() && !takes_mask {
-        let text = "only unsigned integers and flags take a mask";
-        return Err(fault(&raw.shape, text));
-    }
-    if !matches!(shape, Shape::Int { .. }) && is_shaped(raw) {
-        let text = "only integers take multiply, divide, add, names and sentinels";
-        return Err(fault(&raw.shape, text));
-    }
-    Ok(shape)
-}
-
-/// Whether anything is said that only an integer can use.
-fn is_shaped(raw: &RawField) -> bool {
-    raw.multiply.is_some()
-        || raw.divide.is_some()
-        || raw.add.is_some()
-        || !raw.names.is_empty()
-        || !raw.sentinels.is_empty()
-}
-
-fn names(raw: &RawField) -> Result<Vec<(i64, String)>, Fault> {
-    let names = raw.names.iter();
-    names
-        .map(|(value, name)| match value.parse() {
-            Ok(value) => Ok((value, name.clone())),
-            Err(_no_integer) => {
-                let text = format!("expected whole numbers before the names, found {value:?}");
-                Err(fault(&raw.name, &text))
-            }
-        })
-        .collect()
-}
-
-fn sentinel(raw: &RawSentinel) -> Result<(i64, BadReason), Fault> {
-    bad(&raw.bad).map(|bad| (raw.raw, bad))
+    Some(range)
 }
 
 fn bad(name: &Spanned<String>) -> Result<BadReason, Fault> {
@@ -312,16 +214,26 @@ fn bad(name: &Spanned<String>) -> Result<BadReason, Fault> {
 }
 
 fn spoil(raw: &RawSpoil, channels: &[Channel], messages: &[Message]) -> Result<Spoil, Fault> {
-    let mut fields = messages.iter().flat_map(|message| {
-        let records = message.records.iter().flat_map(|record| &record.fields);
-        message.fields.iter().chain(records)
-    });
-    if !fields.any(|field| field.name == *raw.field.get_ref()) {
+    let mut names = messages.iter().flat_map(Message::all_fields);
+    if !names.any(|field| field.name == *raw.field.get_ref()) {
         return Err(fault(&raw.field, "no message has a field of that name"));
     }
+    let one = (raw.equals, raw.below, raw.above);
+    let ranges: Option<Vec<_>> = match (&raw.one_of, one) {
+        (Some(several), (None, None, None)) if !several.is_empty() => several
+            .iter()
+            .map(|value| range(Some(*value), None, None))
+            .collect(),
+        (None, (equals, below, above)) => range(equals, below, above).map(|range| vec![range]),
+        _ => None,
+    };
+    let ranges = ranges.ok_or_else(|| {
+        let text = "expected exactly one of equals, below, above and one_of, with numbers";
+        fault(&raw.field, text)
+    })?;
     Ok(Spoil {
         field: raw.field.get_ref().clone(),
-        equals: raw.equals,
+        ranges,
         channels: raw
             .channels
             .iter()
@@ -337,16 +249,4 @@ fn index_of(name: &Spanned<String>, channels: &[Channel]) -> Result<usize, Fault
         .iter()
         .position(|channel| channel.name.as_str() == wanted)
         .ok_or_else(|| fault(name, "the profile has no channel of that name"))
-}
-
-fn checks(raw: &[RawCheck]) -> Result<Vec<Check>, Fault> {
-    let check = |raw: &RawCheck| match raw.is.get_ref() {
-        is if is.is_empty() => Err(fault(&raw.is, "expected at least one byte")),
-        is => Ok(Check {
-            at: raw.at,
-            mask: raw.mask.unwrap_or(0xff),
-            is: is.clone(),
-        }),
-    };
-    raw.iter().map(check).collect()
 }

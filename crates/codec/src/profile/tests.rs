@@ -150,9 +150,9 @@ fn faults_are_underlined() {
         ("type = \"u8\"", "type = \"hex\"", "\"hex\"", "length"),
         (
             "type = \"u16be\"",
-            "type = \"f32be\"",
-            "\"f32be\"",
-            "only integers",
+            "type = \"flag\"",
+            "\"flag\"",
+            "only numbers",
         ),
         (
             "lengths = [3]",
@@ -322,3 +322,5 @@ fn an_unset_enumeration_value_is_shown_and_does_not_fail_the_frame() {
     );
     assert_eq!(samples.len(), 2);
 }
+
+mod explain;

@@ -8,7 +8,7 @@ use super::layout::Scale;
 
 /// `(value + add) * multiply / divide` is the value in the quantity's unit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Conversion {
+pub(crate) struct Conversion {
     /// Millionths.
     pub add: i64,
     pub multiply: i64,
@@ -17,7 +17,7 @@ pub(super) struct Conversion {
 
 impl Conversion {
     /// The quantity's own unit.
-    pub(super) const NONE: Self = times(1, 1);
+    pub(crate) const NONE: Self = times(1, 1);
 }
 
 const fn times(multiply: i64, divide: i64) -> Conversion {
@@ -59,7 +59,7 @@ const UNITS: [(&str, &[Quantity], Conversion); 10] = [
 ];
 
 /// The conversion of a unit's name to what `quantity` is measured in.
-pub(super) fn conversion(name: &str, quantity: Quantity) -> Result<Conversion, String> {
+pub(crate) fn conversion(name: &str, quantity: Quantity) -> Result<Conversion, String> {
     let known = UNITS.iter().filter(|(_, of, _)| of.contains(&quantity));
     let found = known.clone().find(|(unit, ..)| *unit == name);
     found.map(|(.., conversion)| *conversion).ok_or_else(|| {
