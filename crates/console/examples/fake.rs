@@ -9,6 +9,8 @@
     reason = "an invented district: a mistake in it may panic"
 )]
 
+#[path = "fake/bench.rs"]
+mod bench;
 #[path = "fake/edges.rs"]
 mod edges;
 #[path = "fake/past.rs"]
@@ -71,6 +73,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Some("no-books") => edges::Edges::failing(FleetFault::NotOpen),
             _ => edges::Edges::new(START),
         }),
+        bench: Arc::new(bench::FakeBench::default()),
         limits: Limits::default(),
     };
     let (_stop, shutdown) = watch::channel(false);

@@ -8,6 +8,8 @@ mod shelf;
 mod sketch;
 mod trial;
 
+pub use shelf::nobody_knows;
+
 use crate::cli::{DeviceArgs, DeviceCommand};
 use crate::config::Config;
 use crate::{Failure, devices_command};

@@ -5,6 +5,7 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 75 temporary (a port or folder is in use, the
 //! disk is full), 78 wrong configuration.
 
+mod cells;
 mod cli;
 mod clock;
 mod config;

@@ -103,7 +103,7 @@ async fn every_field_of_an_answer_is_described() {
     }
 }
 
-fn names(value: &serde_json::Value, into: &mut BTreeSet<String>) {
+pub fn names(value: &serde_json::Value, into: &mut BTreeSet<String>) {
     match value {
         serde_json::Value::Object(fields) => {
             for (name, value) in fields {

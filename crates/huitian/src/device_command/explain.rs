@@ -6,6 +6,7 @@ use huitian_codec::{Explanation, ExplanationRow};
 use serde_json::{Value, json};
 
 use super::{input, shelf};
+use crate::cells::{bits, field, places};
 use crate::cli::ExplainArgs;
 use crate::table::{row, table};
 use crate::{Failure, say};
@@ -59,11 +60,12 @@ fn as_text(it: &Explanation) -> String {
     ];
     let mut rows = vec![row(titles)];
     rows.extend(it.rows.iter().map(|row| {
-        let (field, sample) = (field(row), sample(row));
+        let field = field(row).unwrap_or_else(|| "(not read)".to_owned());
+        let sample = sample(row);
         let (raw, how, value) = (row.raw.clone(), row.rule.clone(), row.value.clone());
         let channel = row.channel.clone().unwrap_or_default();
         vec![
-            places(row.bytes.as_ref()),
+            places(row),
             bits(row),
             row.hex.clone(),
             field,
@@ -81,32 +83,6 @@ fn as_text(it: &Explanation) -> String {
         text.push_str(&format!("\n\n{}", table(&others)));
     }
     text
-}
-
-/// `3`, or `3-4`: the first byte is 0, the last is inside.
-fn places(bytes: Option<&std::ops::Range<usize>>) -> String {
-    match bytes {
-        None => String::new(),
-        Some(it) if it.end <= it.start + 1 => it.start.to_string(),
-        Some(it) => format!("{}-{}", it.start, it.end - 1),
-    }
-}
-
-/// `0-6`: the lowest bit is 0, the last is inside.
-fn bits(row: &ExplanationRow) -> String {
-    match &row.bits {
-        None => String::new(),
-        Some(it) if it.end <= it.start + 1 => it.start.to_string(),
-        Some(it) => format!("{}-{}", it.start, it.end - 1),
-    }
-}
-
-fn field(row: &ExplanationRow) -> String {
-    match &row.group {
-        _ if row.field.is_empty() => "(not read)".to_owned(),
-        Some((group, number)) => format!("{group}[{number}].{}", row.field),
-        None => row.field.clone(),
-    }
 }
 
 fn sample(row: &ExplanationRow) -> String {

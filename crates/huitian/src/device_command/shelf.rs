@@ -134,7 +134,8 @@ pub fn find(name: &str, folder: Option<&Path>) -> Result<(Sheet, Profile), Failu
     Err(Failure::Other(nobody_knows(name, known)))
 }
 
-fn nobody_knows(name: &str, mut known: Vec<String>) -> String {
+/// What is told to somebody who asks for a profile that is not among `known`.
+pub fn nobody_knows(name: &str, mut known: Vec<String>) -> String {
     let likeness = |id: &String| {
         let near = strsim::jaro_winkler(name, id);
         // A part of a name, such as the maker, is near however short it is.
