@@ -14,9 +14,14 @@ use crate::number::{Fixed, MICRO};
 
 mod field;
 mod message;
+mod pieces;
 
 /// Messages of a profile, and records of a message: a byte of type each would allow 256.
 const LAYOUTS_MAX: usize = 64;
+/// Spoils of a profile; the widest known device has 3.
+const SPOILS_MAX: usize = 32;
+/// Pieces of a compressed value, and points of a curve.
+const PIECES_MAX: usize = 16;
 
 /// What is wrong, and where.
 pub(super) struct Fault {
@@ -49,6 +54,10 @@ pub(super) fn profile(raw: RawProfile) -> Result<Profile, Fault> {
         .iter()
         .map(|raw| message::message(raw, &channels))
         .collect::<Result<_, _>>()?;
+    if let Some(spoil) = raw.spoils.get(SPOILS_MAX) {
+        let text = format!("expected at most {SPOILS_MAX} spoils");
+        return Err(fault(&spoil.field, &text));
+    }
     let spoils = raw.spoils.iter();
     Ok(Profile {
         spoils: spoils

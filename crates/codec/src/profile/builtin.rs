@@ -1,14 +1,30 @@
 //! The profiles that come with the program.
 
 /// Each with the name of its file.
-pub(super) const BUILTIN: [(&str, &str); 4] = [
+pub(super) const BUILTIN: [(&str, &str); 17] = [
     (
         "bosch-tps110.toml",
         include_str!("../../profiles/bosch-tps110.toml"),
     ),
     (
+        "decentlab-dl-mbx.toml",
+        include_str!("../../profiles/decentlab-dl-mbx.toml"),
+    ),
+    (
+        "dingtek-dc410.toml",
+        include_str!("../../profiles/dingtek-dc410.toml"),
+    ),
+    (
         "dingtek-df702.toml",
         include_str!("../../profiles/dingtek-df702.toml"),
+    ),
+    (
+        "dragino-ldds75.toml",
+        include_str!("../../profiles/dragino-ldds75.toml"),
+    ),
+    (
+        "libelium-smart-parking.toml",
+        include_str!("../../profiles/libelium-smart-parking.toml"),
     ),
     (
         "milesight-em310-udl.toml",
@@ -17,5 +33,41 @@ pub(super) const BUILTIN: [(&str, &str); 4] = [
     (
         "milesight-em400-tld.toml",
         include_str!("../../profiles/milesight-em400-tld.toml"),
+    ),
+    (
+        "milesight-em500-udl.toml",
+        include_str!("../../profiles/milesight-em500-udl.toml"),
+    ),
+    (
+        "nwave-ncc405.toml",
+        include_str!("../../profiles/nwave-ncc405.toml"),
+    ),
+    (
+        "nwave-nps405.toml",
+        include_str!("../../profiles/nwave-nps405.toml"),
+    ),
+    (
+        "parametric-tcr.toml",
+        include_str!("../../profiles/parametric-tcr.toml"),
+    ),
+    (
+        "pni-placepod.toml",
+        include_str!("../../profiles/pni-placepod.toml"),
+    ),
+    (
+        "radiobridge-rbs306-us10m.toml",
+        include_str!("../../profiles/radiobridge-rbs306-us10m.toml"),
+    ),
+    (
+        "sensoneo-single.toml",
+        include_str!("../../profiles/sensoneo-single.toml"),
+    ),
+    (
+        "tekelek-tek766.toml",
+        include_str!("../../profiles/tekelek-tek766.toml"),
+    ),
+    (
+        "zis-oskar.toml",
+        include_str!("../../profiles/zis-oskar.toml"),
     ),
 ];

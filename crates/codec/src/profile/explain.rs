@@ -5,7 +5,7 @@ use std::ops::Range;
 use huitian_model::{Sample, UtcMs};
 
 use super::bits::{Raw, Shape};
-use super::judge::hex;
+use super::judge::{Hit, hex};
 use super::layout::{Field, Place, Scale};
 use super::named::is_meant;
 use super::read::{Value, When, misfit};
@@ -154,10 +154,11 @@ impl Profile {
 
 impl Decoding<'_> {
     fn explanation(&self, bytes: &[u8]) -> Explanation {
+        let spoiled = self.spoiled();
         let mut rows: Vec<_> = self
             .values
             .iter()
-            .map(|value| self.row(value, bytes))
+            .map(|value| self.row(value, bytes, &spoiled))
             .collect();
         // Computed values have no bytes and stay behind.
         rows.sort_by_key(|row| row.bytes.as_ref().map_or(usize::MAX, |bytes| bytes.start));
@@ -172,7 +173,7 @@ impl Decoding<'_> {
         }
     }
 
-    fn row(&self, value: &Value, bytes: &[u8]) -> ExplanationRow {
+    fn row(&self, value: &Value, bytes: &[u8], spoiled: &[Hit]) -> ExplanationRow {
         let field = value.field;
         let width = match (&field.place, value.raw) {
             (Place::Bytes(_), _) => Some(field.shape.width()),
@@ -188,7 +189,7 @@ impl Decoding<'_> {
         let scope = value.scope.checked_sub(1);
         let scope = scope.and_then(|index| self.scopes.get(index));
         let sample = self
-            .sample(value)
+            .sample(value, spoiled)
             .map(|(_, sample)| self.told_at(value, sample));
         ExplanationRow {
             bytes: place,

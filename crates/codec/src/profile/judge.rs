@@ -41,6 +41,13 @@ pub(super) struct Judged {
     pub sample: Sample,
 }
 
+/// A spoil that holds in a scope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Hit {
+    spoil: usize,
+    scope: usize,
+}
+
 impl<'a> Decoding<'a> {
     /// All fields in the order of reading, computed ones behind those that they need. A field
     /// that stands twice is here twice.
@@ -128,13 +135,14 @@ impl<'a> Decoding<'a> {
 
     /// All samples; of one channel and time the last.
     pub(super) fn judged(&self) -> Vec<Judged> {
+        let spoiled = self.spoiled();
         let mut all: Vec<Judged> = Vec::with_capacity(self.values.len());
         for value in &self.values {
             let when = self.when(value.scope);
             if when == When::Unknown {
                 continue;
             }
-            let Some((channel, sample)) = self.sample(value) else {
+            let Some((channel, sample)) = self.sample(value, &spoiled) else {
                 continue;
             };
             let scope = if when == When::Message {
@@ -158,7 +166,7 @@ impl<'a> Decoding<'a> {
     }
 
     /// What a value says on its channel.
-    pub(super) fn sample(&self, value: &Value) -> Option<(usize, Sample)> {
+    pub(super) fn sample(&self, value: &Value, spoiled: &[Hit]) -> Option<(usize, Sample)> {
         let index = value.field.channel?;
         let channel = self.profile.channels.get(index)?;
         let sample = match value.field.meaning(value.raw) {
@@ -173,18 +181,47 @@ impl<'a> Decoding<'a> {
                 }
             },
         };
-        Some((index, self.in_context(value.scope, index, sample)))
+        Some((
+            index,
+            self.in_context((value.scope, index), sample, spoiled),
+        ))
+    }
+
+    /// Which spoils hold, and where.
+    pub(super) fn spoiled(&self) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for (spoil, rule) in self.profile.spoils.iter().enumerate() {
+            for value in &self.values {
+                let hit = Hit {
+                    spoil,
+                    scope: value.scope,
+                };
+                if value.field.name == rule.field
+                    && hits.last() != Some(&hit)
+                    && rule.is_so(value.raw.ordinal())
+                {
+                    hits.push(hit);
+                }
+            }
+        }
+        hits
     }
 
     /// The sample in the light of the rest of the message.
-    fn in_context(&self, scope: usize, channel: usize, sample: Sample) -> Sample {
-        for spoil in &self.profile.spoils {
-            let is_so = |value: &&Value| {
-                value.field.name == spoil.field && spoil.is_so(value.raw.ordinal())
-            };
-            if spoil.channels.contains(&channel) && self.beside(scope).any(|value| is_so(&value)) {
-                return Sample::Bad(sample.quantity(), spoil.bad);
-            }
+    fn in_context(
+        &self,
+        (scope, channel): (usize, usize),
+        sample: Sample,
+        spoiled: &[Hit],
+    ) -> Sample {
+        let is_now = self.when(scope) == When::Message;
+        let spoils = &self.profile.spoils;
+        let mut beside = spoiled
+            .iter()
+            .filter(|hit| hit.scope == scope || (is_now && hit.scope == 0))
+            .filter_map(|hit| spoils.get(hit.spoil));
+        if let Some(spoil) = beside.find(|spoil| spoil.channels.contains(&channel)) {
+            return Sample::Bad(sample.quantity(), spoil.bad);
         }
         match sample {
             Sample::Good(value) if self.kind() == Some(MessageKind::Startup) => {

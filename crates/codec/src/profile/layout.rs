@@ -91,6 +91,8 @@ pub(super) struct TaggedRecord {
     pub tag: Vec<u8>,
     /// Of the value; 0 where the bytes say it.
     pub length: usize,
+    /// What a message with such a record is about.
+    pub kind: Option<MessageKind>,
     pub fields: Vec<Field>,
     pub clock: Option<Clock>,
     /// Whether it has its own time.

@@ -174,11 +174,29 @@ pub(super) enum RawRecordLength {
     After,
 }
 
+impl RawMessage {
+    /// The first channel that any of its fields feeds.
+    pub(super) fn first_channel(&self) -> Option<&Spanned<String>> {
+        let records = self.records.iter().flat_map(|record| &record.fields);
+        let blocks = self.blocks.iter().flat_map(|block| &block.fields);
+        let groups = self.groups.iter().flat_map(|group| &group.fields);
+        let mut fields = self
+            .fields
+            .iter()
+            .chain(records)
+            .chain(blocks)
+            .chain(groups);
+        fields.find_map(|field| field.channel.as_ref())
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawRecord {
     pub tag: Spanned<Vec<u8>>,
     pub length: Option<usize>,
+    /// What a message with such a record is about.
+    pub kind: Option<Spanned<MessageKind>>,
     #[serde(default, rename = "field")]
     pub fields: Vec<RawField>,
     pub clock: Option<RawClock>,

@@ -1,25 +1,24 @@
 //! Fields: where a value stands, how it is read, and what it feeds.
 
-use toml::Spanned;
-
-use super::{Fault, bad, fault, index_of, number, range};
+use super::{Fault, PIECES_MAX, bad, fault, index_of, number, pieces, range};
 use crate::number::Fixed;
 use crate::profile::Channel;
 use crate::profile::bits::Shape;
 use crate::profile::formula::Formula;
-use crate::profile::layout::{Field, Meaning, Piece, Place, Scale, Sentinel};
-use crate::profile::raw::{RawField, RawPiece, RawSentinel, RawShape, RawTime};
+use crate::profile::layout::{Field, Meaning, Place, Scale, Sentinel};
+use crate::profile::raw::{RawField, RawSentinel, RawShape, RawTime};
 use crate::profile::text::Pattern;
 use crate::profile::time::TimeForm;
 use crate::registers::unit::{Conversion, conversion};
 
 /// Fields of a message or record: the widest known device has 20.
 const FIELDS_MAX: usize = 64;
+/// Fields that the formulas of a message or record name, all together: each is looked for among
+/// at most 512 values.
+const REFERENCES_MAX: usize = 256;
 /// Factors of a scale: 1e6 each keep any 64-bit value in millionths times a factor, 9.2e30,
 /// inside 128 bits.
 const FACTOR_MAX: i64 = 1_000_000;
-/// Pieces of a compressed value, and points of a curve.
-const PIECES_MAX: usize = 16;
 /// Minutes that a zone may be away from UTC.
 const OFFSET_MIN_MAX: i64 = 14 * 60;
 
@@ -44,8 +43,16 @@ pub(super) struct Around<'a> {
 
 pub(super) fn fields(raw: &[RawField], around: &Around) -> Result<Vec<Field>, Fault> {
     let mut fields: Vec<Field> = Vec::new();
+    let mut references = 0;
     for raw in raw {
         let built = field(raw, around, &fields)?;
+        if let Place::Computed(formula) = &built.place {
+            references += formula.fields().count();
+        }
+        if references > REFERENCES_MAX {
+            let text = format!("expected formulas with at most {REFERENCES_MAX} fields together");
+            return Err(fault(&raw.name, &text));
+        }
         let length = if built.optional {
             around.longest
         } else {
@@ -57,7 +64,7 @@ pub(super) fn fields(raw: &[RawField], around: &Around) -> Result<Vec<Field>, Fa
             let text = "the field does not fit into the length of its message or record";
             return Err(fault(at, text));
         }
-        let beside = notes_of_pieces(raw, &built);
+        let beside = pieces::notes(raw, &built);
         fields.push(built);
         fields.extend(beside);
         if fields.len() > FIELDS_MAX {
@@ -100,7 +107,7 @@ fn field(raw: &RawField, around: &Around, before: &[Field]) -> Result<Field, Fau
         place,
         shape,
         scale: scale(raw)?,
-        pieces: pieces(raw, shape)?,
+        pieces: pieces::pieces(raw, shape)?,
         names: names(raw)?,
         texts: raw.texts.clone().into_iter().collect(),
         sentinels: raw
@@ -336,71 +343,6 @@ fn scale(raw: &RawField) -> Result<Scale, Fault> {
         return Err(fault(&raw.name, "expected either a scale or pieces"));
     }
     Ok(scale)
-}
-
-fn pieces(raw: &RawField, shape: Shape) -> Result<Vec<Piece>, Fault> {
-    let mut pieces: Vec<Piece> = Vec::new();
-    for piece in &raw.pieces {
-        let from = *piece.from.get_ref();
-        if pieces.last().is_some_and(|last| last.from >= from) || pieces.len() == PIECES_MAX {
-            let text = format!("expected at most {PIECES_MAX} pieces, rising by from");
-            return Err(fault(&piece.from, &text));
-        }
-        let (Some(is), Some(step)) = (number(piece.is), number(piece.step)) else {
-            return Err(fault(&piece.from, "expected numbers for is and step"));
-        };
-        pieces.push(Piece { from, is, step });
-    }
-    let is_integer = matches!(shape, Shape::Int { .. } | Shape::Bits { .. });
-    if !pieces.is_empty() && !is_integer {
-        return Err(fault(&raw.name, "only integers of bytes take pieces"));
-    }
-    let notes = [raw.error_as.as_ref(), raw.overflow_as.as_ref()];
-    if let Some(name) = notes.into_iter().flatten().find(|_| pieces.is_empty()) {
-        return Err(fault(
-            name,
-            "only a field with pieces has an error and an overflow",
-        ));
-    }
-    Ok(pieces)
-}
-
-/// The fields that say how exact a compressed value is, and whether it ran over.
-fn notes_of_pieces(raw: &RawField, field: &Field) -> Vec<Field> {
-    let constant = |of: &dyn Fn(&RawPiece) -> Fixed| {
-        let pieces = raw.pieces.iter().map(|piece| Piece {
-            from: *piece.from.get_ref(),
-            is: of(piece),
-            step: Fixed::from_micros(0),
-        });
-        pieces.collect::<Vec<_>>()
-    };
-    let error = |piece: &RawPiece| {
-        let error = piece.error.and_then(number);
-        error.unwrap_or(Fixed::from_micros(0))
-    };
-    let overflow = |piece: &RawPiece| Fixed::from_micros(i64::from(piece.overflow) * 1_000_000);
-    let beside = |name: &Spanned<String>, pieces: Vec<Piece>, is_flag: bool| Field {
-        name: name.get_ref().clone(),
-        pieces,
-        is_flag,
-        names: Vec::new(),
-        sentinels: Vec::new(),
-        curve: Vec::new(),
-        channel: None,
-        time: None,
-        is_sequence: false,
-        ..field.clone()
-    };
-    let error = raw
-        .error_as
-        .as_ref()
-        .map(|name| beside(name, constant(&error), false));
-    let overflow = raw
-        .overflow_as
-        .as_ref()
-        .map(|name| beside(name, constant(&overflow), true));
-    error.into_iter().chain(overflow).collect()
 }
 
 fn names(raw: &RawField) -> Result<Vec<(i64, String)>, Fault> {

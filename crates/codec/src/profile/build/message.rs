@@ -140,9 +140,10 @@ fn kind_holds(raw: &RawMessage, message: &Message) -> Result<(), Fault> {
         .flat_map(|record| &record.fields);
     let has_own_time = message.has_time();
     match message.kind {
-        MessageKind::Parameters if message.all_fields().any(|field| feeds(&field)) => {
-            Err(fault(&raw.name, "a message of parameters feeds no channel"))
-        }
+        MessageKind::Parameters => match raw.first_channel() {
+            Some(channel) => Err(fault(channel, "a message of parameters feeds no channel")),
+            None => Ok(()),
+        },
         MessageKind::History
             if !has_own_time && message.fields.iter().chain(untimed).any(|f| feeds(&f)) =>
         {
@@ -153,7 +154,6 @@ fn kind_holds(raw: &RawMessage, message: &Message) -> Result<(), Fault> {
         | MessageKind::Heartbeat
         | MessageKind::Startup
         | MessageKind::Alarm
-        | MessageKind::Parameters
         | MessageKind::History => Ok(()),
     }
 }
@@ -234,6 +234,7 @@ fn one_record(
     Ok(TaggedRecord {
         tag: raw.tag.get_ref().clone(),
         length: raw.length.unwrap_or(0),
+        kind: raw.kind.as_ref().map(|kind| *kind.get_ref()),
         is_timed: clock.is_some() || fields.iter().any(|field| field.time.is_some()),
         fields,
         clock,
