@@ -1,9 +1,10 @@
 //! Profiles tried on a payload: which of them reads it, and what it would say.
 //!
 //! A profile *fits* where it knows the message, leaves no byte unread, and every value lies within
-//! its range. Of several that fit the one that says most stands first: device types of one maker
-//! often share records, and the right profile reads more of them. Many messages are short enough
-//! for a wrong profile to fit by chance, so a person decides, with the rows at hand.
+//! its range. Of several that fit, the one stands first that most changes of the message would have
+//! refuted, and then the one that says most: device types of one maker often share records, and
+//! the right profile reads more of them. Many messages are short enough for a wrong profile to fit
+//! by chance, so a person decides, with the rows at hand (decision 0125).
 
 mod draft;
 mod fit;
@@ -11,7 +12,7 @@ mod lines;
 
 use std::sync::Arc;
 
-use huitian_codec::{Named, Opened, Profile, Profiles, Uplink, open};
+use huitian_codec::{Named, Opened, Profiles, Uplink, open};
 use huitian_console::{Bench, OpenedSample, Sample, Tried, With};
 use tokio::sync::watch;
 
@@ -44,6 +45,7 @@ impl Bench for Trials {
             ..Tried::default()
         };
         let address = tried.opened.address.clone().unwrap_or_default();
+        let own;
         let mut judged: Vec<Judged> = match with {
             With::All => {
                 tried.profiles = profiles.ids().count();
@@ -61,7 +63,9 @@ impl Bench for Trials {
                 let (told, profile) = draft::judge(text);
                 tried.draft = Some(told);
                 tried.profiles = usize::from(profile.is_some());
-                let judged = of_draft(profile.as_ref(), input.as_ref());
+                own = profile;
+                let judged = own.as_ref().zip(input.as_ref());
+                let judged = judged.and_then(|(own, input)| Judged::new(own, input));
                 judged.into_iter().collect()
             }
         };
@@ -80,10 +84,6 @@ impl Bench for Trials {
         all.map(|it| (it.id().to_owned(), format!("{} {}", it.vendor(), it.name())))
             .collect()
     }
-}
-
-fn of_draft(profile: Option<&Profile>, input: Option<&Input>) -> Option<Judged> {
-    Judged::new(profile?, input?)
 }
 
 fn nobody(id: &str, profiles: &Profiles) -> String {
