@@ -106,18 +106,19 @@ fn an_unknown_device_is_shown_its_profile_found_and_then_read_by_the_inventory()
     let refused = post(http, "/api/v1/devices/try", &headers[..1], &body);
     assert_eq!(refused.status, 403, "not from an operator");
 
-    // The suggested lines, with what only people know filled in.
+    // The suggested lines, with what only people know filled in. Channels first: a hub that looks
+    // in between finds a channel without its device, and keeps what was in force.
     let inventory = hub.district.inventory();
     for (file, lines, fill) in [
-        (
-            "devices.csv",
-            &best["devices_csv"],
-            [("SITE", "middle"), ("1h", "10m")],
-        ),
         (
             "channels.csv",
             &best["channels_csv"],
             [("FACILITY", "station"), ("ASSET", "other-1")],
+        ),
+        (
+            "devices.csv",
+            &best["devices_csv"],
+            [("SITE", "middle"), ("1h", "10m")],
         ),
     ] {
         let mut lines = lines.as_str().unwrap().to_owned();
@@ -134,12 +135,20 @@ fn an_unknown_device_is_shown_its_profile_found_and_then_read_by_the_inventory()
         unknown(&hub).is_empty().then_some(())
     });
     device.deliver(&[uplink(2)], PATIENCE);
-    let heard = until("the device to be heard", PATIENCE, || {
-        let all = get(http, "/api/v1/devices?state=speaking").json();
-        let mut devices = all["devices"].as_array()?.clone().into_iter();
-        devices.find(|it| it["address"] == ADDRESS)
-    });
-    assert_eq!(heard["profile"], "milesight-em400-tld");
+    hub.until(
+        "/api/v1/sites/middle/facilities/station",
+        PATIENCE,
+        |said| {
+            let bins = said["current"]["bins"].as_array()?;
+            let bin = bins.iter().find(|bin| bin["asset"] == "other-1")?;
+            // 184 mm from a sensor that sees a full bin at 200 mm.
+            (bin["fill"].as_f64()? >= 100.0).then_some(())
+        },
+    );
+    let all = get(http, "/api/v1/devices").json();
+    let mut devices = all["devices"].as_array().unwrap().iter();
+    let known = devices.find(|it| it["address"] == ADDRESS).unwrap();
+    assert_eq!(known["profile"], "milesight-em400-tld");
     assert!(unknown(&hub).is_empty());
     let gone = get(http, &path);
     assert_eq!(gone.status, 404, "{}", gone.body);

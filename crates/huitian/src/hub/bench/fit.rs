@@ -11,8 +11,8 @@ use super::lines;
 use crate::cells::{bits, field, places};
 
 /// Bytes that are turned over to see what a fit says: most frames are shorter, and a thousand
-/// profiles cost 64,000 readings of some microseconds.
-const TURNED_MAX: usize = 64;
+/// profiles cost 32,000 readings of some microseconds.
+const TURNED_MAX: usize = 32;
 
 /// What a profile may read.
 pub enum Input {
