@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use huitian_tests::district::District;
 use huitian_tests::mqtt::Publisher;
-use huitian_tests::net::{get, post};
+use huitian_tests::net::post;
 use huitian_tests::{Hub, until};
 use serde_json::{Value, json};
 
@@ -36,104 +36,94 @@ fn uplink(f_cnt: u32) -> (String, Vec<u8>) {
 }
 
 fn unknown(hub: &Hub) -> Vec<Value> {
-    let list = get(hub.district.http, "/api/v1/devices/unknown").json();
+    let list = hub.json("/api/v1/devices/unknown");
     list["devices"].as_array().unwrap().clone()
+}
+
+/// A district whose bin `other-1` is free for a new device.
+fn district() -> District {
+    let district = District::new("");
+    for file in ["devices.csv", "channels.csv"] {
+        let path = district.inventory().join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        let mut kept: Vec<&str> = text.lines().collect();
+        kept.retain(|line| !line.starts_with("laser-1,"));
+        fs::write(&path, kept.join("\n") + "\n").unwrap();
+    }
+    district
+}
+
+/// What the page and the API say of the device.
+fn is_shown(hub: &Hub) {
+    let path = format!("/api/v1/devices/unknown?address={ADDRESS}");
+    let whole = hub.json(&path);
+    assert_eq!(whole["opened"]["port"], 85);
+    assert_eq!(whole["opened"]["hex"], "01755c036706010482b800050000");
+    let page = hub.get(&format!("/devices/unknown?address={ADDRESS}&lang=en"));
+    assert_eq!(page.status, 200);
+    assert!(page.body.contains("milesight-em400-tld"), "{}", page.body);
+    assert!(page.body.contains("&lt;b&gt;new&lt;") && !page.body.contains("<b>new"));
+}
+
+/// The best of all profiles, as an operator gets it.
+fn best(hub: &Hub) -> Value {
+    let headers = ["Content-Type: application/json", "X-Huitian-Operator: test"];
+    let headers = headers.map(str::to_owned);
+    let body = json!({ "address": ADDRESS }).to_string();
+    let refused = post(
+        hub.district.http,
+        "/api/v1/devices/try",
+        &headers[..1],
+        &body,
+    );
+    assert_eq!(refused.status, 403, "not from an operator");
+    let tried = post(hub.district.http, "/api/v1/devices/try", &headers, &body).json();
+    tried["fits"][0].clone()
+}
+
+/// Puts the suggested lines into the inventory, with what only people know filled in. Channels
+/// first: a hub that looks in between finds a channel without its device, and keeps what was in
+/// force.
+fn adopt(hub: &Hub, best: &Value) {
+    let lines = |key: &str| best[key].as_str().unwrap();
+    let channels = lines("channels_csv").lines();
+    let channel = channels
+        .map(str::to_owned)
+        .find(|line| line.contains(",distance,"))
+        .unwrap();
+    let channel = channel
+        .replace("FACILITY", "station")
+        .replace("ASSET", "other-1");
+    let device = lines("devices_csv").trim_end().replace("SITE", "middle");
+    hub.district.append("channels.csv", &channel);
+    hub.district.append("devices.csv", &device);
 }
 
 #[test]
 fn an_unknown_device_is_shown_its_profile_found_and_then_read_by_the_inventory() {
-    let district = District::new("");
-    // The bin is free for the new device.
-    for file in ["devices.csv", "channels.csv"] {
-        let path = district.inventory().join(file);
-        let text = fs::read_to_string(&path).unwrap();
-        let kept = text.lines().filter(|line| !line.starts_with("laser-1,"));
-        fs::write(
-            &path,
-            kept.map(|line| format!("{line}\n")).collect::<String>(),
-        )
-        .unwrap();
-    }
-    let hub = Hub::start(HUB, district);
-    let http = hub.district.http;
+    let hub = Hub::start(HUB, district());
     let mut device = Publisher::connect(hub.district.mqtt, "lora").unwrap();
     device.deliver(&[uplink(1)], PATIENCE);
-    let listed = until("the unknown device", PATIENCE, || {
-        unknown(&hub).into_iter().next()
-    });
-    assert_eq!(listed["address"], ADDRESS);
-    assert_eq!(listed["count"], 1);
-    let path = format!("/api/v1/devices/unknown?address={ADDRESS}");
-    let whole = get(http, &path).json();
-    assert_eq!(whole["opened"]["port"], 85);
+    let first = || unknown(&hub).into_iter().next();
+    let listed = until("the unknown device", PATIENCE, first);
     assert_eq!(
-        whole["opened"]["hex"],
-        "01755c0367060104 82b800050000".replace(' ', "")
+        (&listed["address"], &listed["count"]),
+        (&json!(ADDRESS), &json!(1))
     );
-
-    let page = get(http, &format!("/devices/unknown?address={ADDRESS}&lang=en"));
-    assert_eq!(page.status, 200);
-    assert!(page.body.contains("milesight-em400-tld"), "{}", page.body);
-    assert!(page.body.contains("&lt;b&gt;new&lt;") && !page.body.contains("<b>new"));
-
-    let headers = ["Content-Type: application/json", "X-Huitian-Operator: test"];
-    let headers = headers.map(str::to_owned);
-    let body = json!({ "address": ADDRESS }).to_string();
-    let tried = post(http, "/api/v1/devices/try", &headers, &body).json();
-    let best = &tried["fits"][0];
-    assert_eq!(
-        (&best["profile"], &best["verdict"]),
-        (&json!("milesight-em400-tld"), &json!("fits"))
-    );
-    let said: Vec<String> = (best["samples"].as_array().unwrap().iter())
-        .map(|it| {
-            format!(
-                "{} {}",
-                it["channel"].as_str().unwrap(),
-                it["sample"].as_str().unwrap()
-            )
-        })
-        .collect();
-    assert_eq!(
-        said,
-        [
-            "battery good 92",
-            "temperature good 26.2",
-            "distance good 184",
-            "tilt good false"
-        ]
-    );
-    let refused = post(http, "/api/v1/devices/try", &headers[..1], &body);
-    assert_eq!(refused.status, 403, "not from an operator");
-
-    // The suggested lines, with what only people know filled in. Channels first: a hub that looks
-    // in between finds a channel without its device, and keeps what was in force.
-    let inventory = hub.district.inventory();
-    for (file, lines, fill) in [
-        (
-            "channels.csv",
-            &best["channels_csv"],
-            [("FACILITY", "station"), ("ASSET", "other-1")],
-        ),
-        (
-            "devices.csv",
-            &best["devices_csv"],
-            [("SITE", "middle"), ("1h", "10m")],
-        ),
-    ] {
-        let mut lines = lines.as_str().unwrap().to_owned();
-        for (word, with) in fill {
-            lines = lines.replace(word, with);
-        }
-        let wanted = |line: &&str| file == "devices.csv" || line.contains(",distance,");
-        let kept: Vec<&str> = lines.lines().filter(wanted).collect();
-        let path = inventory.join(file);
-        let text = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("{text}{}\n", kept.join("\n"))).unwrap();
-    }
-    until("the list to be empty", PATIENCE, || {
-        unknown(&hub).is_empty().then_some(())
-    });
+    is_shown(&hub);
+    let best = best(&hub);
+    let right = (&json!("milesight-em400-tld"), &json!("fits"));
+    assert_eq!((&best["profile"], &best["verdict"]), right);
+    let samples = json!([
+        { "channel": "battery", "sample": "good 92" },
+        { "channel": "temperature", "sample": "good 26.2" },
+        { "channel": "distance", "sample": "good 184" },
+        { "channel": "tilt", "sample": "good false" },
+    ]);
+    assert_eq!(best["samples"], samples);
+    adopt(&hub, &best);
+    let is_empty = || unknown(&hub).is_empty().then_some(());
+    until("the list to be empty", PATIENCE, is_empty);
     device.deliver(&[uplink(2)], PATIENCE);
     hub.until(
         "/api/v1/sites/middle/facilities/station",
@@ -145,11 +135,11 @@ fn an_unknown_device_is_shown_its_profile_found_and_then_read_by_the_inventory()
             (bin["fill"].as_f64()? >= 100.0).then_some(())
         },
     );
-    let all = get(http, "/api/v1/devices").json();
+    let all = hub.json("/api/v1/devices");
     let mut devices = all["devices"].as_array().unwrap().iter();
     let known = devices.find(|it| it["address"] == ADDRESS).unwrap();
     assert_eq!(known["profile"], "milesight-em400-tld");
     assert!(unknown(&hub).is_empty());
-    let gone = get(http, &path);
-    assert_eq!(gone.status, 404, "{}", gone.body);
+    let path = format!("/api/v1/devices/unknown?address={ADDRESS}");
+    assert_eq!(hub.get(&path).status, 404);
 }

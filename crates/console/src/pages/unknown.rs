@@ -163,13 +163,12 @@ fn unknown_view(show: &Show, it: &UnknownDevice) -> UnknownView {
 
 /// An address as the value of a query (RFC 3986, 3.4): unreserved characters stay.
 fn encoded(text: &str) -> String {
-    let mut encoded = String::new();
-    for byte in text.bytes() {
+    let encode = |byte: u8| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
+            char::from(byte).to_string()
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            format!("%{byte:02X}")
         }
-    }
-    encoded
+    };
+    text.bytes().map(encode).collect()
 }

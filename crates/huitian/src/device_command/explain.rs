@@ -17,13 +17,12 @@ use crate::{Failure, say};
 /// [`Failure`]: no such profile, or no payload. What the profile refuses is told, exit code 1.
 pub fn run(args: &ExplainArgs, folder: Option<&Path>) -> Result<(), Failure> {
     let (_, profile) = shelf::find(&args.profile, folder)?;
-    let explanation = match &args.values {
-        Some(values) => profile.explain_named(&input::named(values).map_err(Failure::Other)?),
-        None => {
-            let typed = args.payload.join(" ");
-            let bytes = input::bytes(&typed, args.base64).map_err(Failure::Other)?;
-            profile.explain(args.port, &bytes)
-        }
+    let explanation = if let Some(values) = &args.values {
+        profile.explain_named(&input::named(values).map_err(Failure::Other)?)
+    } else {
+        let typed = args.payload.join(" ");
+        let bytes = input::bytes(&typed, args.base64).map_err(Failure::Other)?;
+        profile.explain(args.port, &bytes)
     };
     if args.json {
         say(&as_json(&explanation).to_string())?;
@@ -76,13 +75,13 @@ fn as_text(it: &Explanation) -> String {
             sample,
         ]
     }));
-    let mut text = format!("{}\n\n{}", table(&head), table(&rows));
+    let mut sections = vec![table(&head), table(&rows)];
     if !it.others.is_empty() {
         let mut others = vec![row(["other message", "why not"])];
         others.extend(it.others.iter().map(|it| row([&it.message, &it.why])));
-        text.push_str(&format!("\n\n{}", table(&others)));
+        sections.push(table(&others));
     }
-    text
+    sections.join("\n\n")
 }
 
 fn sample(row: &ExplanationRow) -> String {

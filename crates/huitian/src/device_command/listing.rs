@@ -64,10 +64,8 @@ pub fn show(name: &str, folder: Option<&Path>) -> Result<(), Failure> {
         row(["source", sheet.origin()]),
         vec!["vectors".to_owned(), profile.vectors().to_string()],
     ];
-    let mut text = table(&head);
-    for note in profile.notes() {
-        text.push_str(&format!("\n\n{note}"));
-    }
+    let mut sections = vec![table(&head)];
+    sections.extend(profile.notes().map(str::to_owned));
     let mut channels = vec![row(["channel", "quantity", "unit", "limits"])];
     // The text is a profile, so it is a table; the layout is shown as its author wrote it.
     let toml: toml::Table = toml::from_str(&sheet.text)
@@ -83,18 +81,16 @@ pub fn show(name: &str, folder: Option<&Path>) -> Result<(), Failure> {
             limits,
         ]);
     }
-    text.push_str(&format!("\n\n{}", table(&channels)));
-    for message in array(&toml, "message") {
-        text.push_str(&format!("\n\n{}", shown(message)));
-    }
+    sections.push(table(&channels));
+    sections.extend(array(&toml, "message").map(shown));
     let mut sources = vec![row(["from", "licence"])];
     sources.extend(
         profile
             .sources()
             .map(|(what, licence)| row([what, licence])),
     );
-    text.push_str(&format!("\n\n{}", table(&sources)));
-    say(&text)
+    sections.push(table(&sources));
+    say(&sections.join("\n\n"))
 }
 
 fn array<'a>(table: &'a toml::Table, key: &str) -> impl Iterator<Item = &'a toml::Table> {
@@ -113,18 +109,17 @@ fn shown(message: &toml::Table) -> String {
             .and_then(toml::Value::as_str)
             .unwrap_or_default()
     };
-    let mut text = format!("message {} ({})", said("name"), said("kind"));
+    let mut lines = vec![format!("message {} ({})", said("name"), said("kind"))];
     let conditions = rest(message, &["name", "kind"]);
     if !conditions.is_empty() {
-        text.push_str(&format!("\n  {conditions}"));
+        lines.push(conditions);
     }
     let mut rows = vec![row(["in", "field", "at", "type", "channel", "how"])];
     fields(message, "", &mut rows);
     if rows.len() > 1 {
-        let indented = table(&rows).replace('\n', "\n  ");
-        text.push_str(&format!("\n  {indented}"));
+        lines.push(table(&rows).replace('\n', "\n  "));
     }
-    text
+    lines.join("\n  ")
 }
 
 /// Rows of the fields of a message, record, block or group, and of all that stands within.
@@ -160,7 +155,8 @@ fn rest(table: &toml::Table, but: &[&str]) -> String {
     };
     let nested = ["field", "record", "block", "group"];
     let kept = table.iter().filter(|(key, value)| {
-        !but.contains(&key.as_str()) && !(is_nested(value) && nested.contains(&key.as_str()))
+        let is_apart = is_nested(value) && nested.contains(&key.as_str());
+        !(is_apart || but.contains(&key.as_str()))
     });
     let kept: Vec<String> = kept
         .map(|(key, value)| format!("{key} = {}", bytes(key, value)))

@@ -50,12 +50,13 @@ pub fn run(args: &NewArgs, folder: Option<&Path>) -> Result<(), Failure> {
         .write(true)
         .create_new(true)
         .open(&path)
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::AlreadyExists => Failure::Other(format!(
-                "{} exists already and is left as it is",
-                path.display()
-            )),
-            _ => Failure::Other(format!("cannot write {}: {error}", path.display())),
+        .map_err(|error| {
+            let path = path.display();
+            Failure::Other(if error.kind() == std::io::ErrorKind::AlreadyExists {
+                format!("{path} exists already and is left as it is")
+            } else {
+                format!("cannot write {path}: {error}")
+            })
         })?;
     file.write_all(text.as_bytes())
         .map_err(|error| Failure::Other(format!("cannot write {}: {error}", path.display())))?;

@@ -57,11 +57,10 @@ fn the_right_profile_stands_first_for_nearly_every_known_message() {
             }
         }
     }
-    println!("{first} of {tried_on} first");
-    assert!(
-        tried_on >= 60 && first * 10 >= tried_on * 9,
-        "{first} of {tried_on}"
-    );
+    println!("{first} of {tried_on} first, {of_maker} behind none but siblings");
+    assert!(tried_on >= 60);
+    assert!(first * 100 >= tried_on * 85, "{first} of {tried_on}");
+    assert!(of_maker * 100 >= tried_on * 95, "{of_maker} of {tried_on}");
 }
 
 #[test]
