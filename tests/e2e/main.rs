@@ -8,6 +8,8 @@
     reason = "test code: what fails is a failed test"
 )]
 
+mod device_command;
+mod devices;
 mod edge;
 mod lifecycle;
 mod page;

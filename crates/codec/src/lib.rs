@@ -42,7 +42,7 @@ pub use number::Fixed;
 pub use plain::{PlainItem, PlainMessage, PlainValue};
 pub use profile::{
     Counter, CounterKind, Decoding, Explanation, ExplanationRow, FieldValue, MessageKind,
-    OtherMessage, Profile, ProfileError, Profiles,
+    OtherMessage, Profile, ProfileError, Profiles, Trial,
 };
 pub use range::permitted;
 pub use refusal::{Refusal, RefusalReason};

@@ -26,12 +26,14 @@ mod raw;
 mod read;
 mod text;
 mod time;
+mod trial;
 mod vector;
 
 pub use explain::{Explanation, ExplanationRow, OtherMessage};
 pub use judge::FieldValue;
 pub use raw::MessageKind;
 pub use read::Decoding;
+pub use trial::Trial;
 pub(crate) use vector::told;
 
 use layout::{Check, Message, RawRange};
@@ -150,25 +152,14 @@ impl Profile {
     /// # Errors
     /// [`ProfileError`] with the place, where the text is no profile or a vector does not hold.
     pub fn parse(text: &str, name: &str) -> Result<Self, ProfileError> {
-        let refuse = |(message, span)| ProfileError {
-            profile: name.to_owned(),
-            message,
-            span,
-        };
-        if text.len() > PROFILE_BYTES_MAX {
-            let found = text.len();
-            let message = format!("expected at most {PROFILE_BYTES_MAX} bytes, found {found}");
-            return Err(refuse((message, None)));
-        }
-        let raw = toml::from_str(text)
-            .map_err(|error| refuse((error.message().to_owned(), error.span())))?;
-        let profile = build::profile(raw).map_err(|fault| {
-            let build::Fault { message, span } = fault;
-            refuse((message, Some(span)))
-        })?;
-        for vector in &profile.vectors {
-            if let Some(message) = vector.fault(&profile) {
-                return Err(refuse((message, Some(vector.span.clone()))));
+        let profile = Self::draft(text, name)?;
+        for trial in profile.trials() {
+            if let Some(message) = trial.fault {
+                return Err(ProfileError {
+                    profile: name.to_owned(),
+                    message,
+                    span: Some(trial.place),
+                });
             }
         }
         Ok(profile)

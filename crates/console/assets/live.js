@@ -179,5 +179,32 @@ function follow() {
   });
 }
 
+// A profile that is only a text so far: the server reads it and makes the table; nothing is kept.
+const draft = document.querySelector("form[data-draft]");
+draft?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const region = document.getElementById("tried");
+  const button = draft.querySelector("button");
+  button.disabled = true;
+  region.textContent = draft.dataset.busy;
+  try {
+    const url = new URL("/devices/unknown", location.href);
+    url.searchParams.set("lang", page.lang);
+    const answer = await fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", "x-huitian-operator": "page", "x-live": "now" },
+      body: JSON.stringify({ address: draft.dataset.address, toml: draft.querySelector("textarea").value }),
+    });
+    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("tried");
+    region.replaceChildren(...document.importNode(fresh, true).childNodes);
+    region.focus();
+  } catch (error) {
+    console.warn("a profile could not be tried", error);
+    region.textContent = `${draft.dataset.failed} (${error.message})`;
+  }
+  button.disabled = false;
+});
+
 showAges(document);
 follow();

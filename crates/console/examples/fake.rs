@@ -9,10 +9,14 @@
     reason = "an invented district: a mistake in it may panic"
 )]
 
+#[path = "fake/bench.rs"]
+mod bench;
 #[path = "fake/edges.rs"]
 mod edges;
 #[path = "fake/past.rs"]
 mod past;
+#[path = "fake/strangers.rs"]
+mod strangers;
 #[path = "fake/world.rs"]
 mod world;
 
@@ -69,6 +73,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Some("no-books") => edges::Edges::failing(FleetFault::NotOpen),
             _ => edges::Edges::new(START),
         }),
+        bench: Arc::new(bench::FakeBench::default()),
         limits: Limits::default(),
     };
     let (_stop, shutdown) = watch::channel(false);

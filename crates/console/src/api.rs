@@ -11,6 +11,7 @@ pub(crate) mod facility;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod sites;
+pub(crate) mod tries;
 
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use huitian_report::{Source, SourceError, Zone};
 use tokio::sync::{Semaphore, watch};
 
+use crate::bench::Bench;
 use crate::board::Board;
 use crate::fleet::Fleet;
 use crate::lang::Texts;
@@ -55,6 +56,8 @@ pub struct ConsoleConfig {
     pub metrics: Metrics,
     /// The edges.
     pub fleet: Arc<dyn Fleet>,
+    /// The device profiles.
+    pub bench: Arc<dyn Bench>,
     /// Limits.
     pub limits: Limits,
 }
@@ -105,6 +108,8 @@ pub(crate) struct App {
     pub zone: Zone,
     pub metrics: Metrics,
     pub fleet: Arc<dyn Fleet>,
+    pub bench: Arc<dyn Bench>,
+    pub try_slots: Semaphore,
     pub limits: Limits,
     pub event_slots: Arc<Semaphore>,
     pub shutdown: watch::Receiver<bool>,

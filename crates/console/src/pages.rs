@@ -7,6 +7,7 @@ mod district;
 pub(crate) mod edges;
 pub(crate) mod facility;
 mod help;
+pub(crate) mod unknown;
 
 use std::sync::Arc;
 
@@ -18,11 +19,12 @@ use serde::Serialize;
 
 pub(crate) use accounting::accounting;
 pub(crate) use alerts::{alert, alerts};
-pub(crate) use devices::{devices, unknown};
+pub(crate) use devices::devices;
 pub(crate) use district::{district, tiles};
 pub(crate) use edges::edges;
 pub(crate) use facility::{facility, site};
 pub(crate) use help::help;
+pub(crate) use unknown::{draft, unknown};
 
 use crate::app::App;
 use crate::board::View;

@@ -31,11 +31,12 @@ pub const API_ROUTES: [&str; 17] = [
     "/openapi.json",
 ];
 
-/// Paths at which something is changed, by POST with [`crate::OPERATOR_HEADER`].
-pub const API_COMMANDS: [&str; 3] = [
+/// Paths at which something is changed or tried, by POST with [`crate::OPERATOR_HEADER`].
+pub const API_COMMANDS: [&str; 4] = [
     "/api/v1/edges/{edge}/enroll",
     "/api/v1/edges/{edge}/config",
     "/api/v1/edges/{edge}/back",
+    "/api/v1/devices/try",
 ];
 
 /// Everything that is answered.
@@ -48,7 +49,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/alerts", get(pages::alerts))
         .route("/alerts/{id}", get(pages::alert))
         .route("/devices", get(pages::devices))
-        .route("/devices/unknown", get(pages::unknown))
+        .route("/devices/unknown", get(pages::unknown).post(pages::draft))
         .route("/edges", get(pages::edges))
         .route("/accounting", get(pages::accounting))
         .route("/help", get(pages::help))
@@ -77,7 +78,8 @@ fn api_routes() -> Router<Arc<App>> {
         .route("/api/v1/alerts/{id}", get(api::alerts::alert))
         .route("/api/v1/alerts/{id}/why", get(api::alerts::why))
         .route("/api/v1/devices", get(api::devices::devices))
-        .route("/api/v1/devices/unknown", get(api::devices::unknown))
+        .route("/api/v1/devices/unknown", get(api::tries::unknown))
+        .route("/api/v1/devices/try", post(api::tries::try_it))
         .route("/api/v1/edges", get(api::edges::edges))
         .route("/api/v1/edges/{edge}/configs", get(api::edges::configs))
         .route("/api/v1/edges/{edge}/enroll", post(api::edges::enroll))

@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::app::{App, ConsoleConfig, ConsoleError};
+use crate::bench::TRIES_AT_ONCE;
 use crate::board::Board;
 use crate::lang::Texts;
 use crate::routes;
@@ -65,6 +66,8 @@ impl Console {
             zone: Zone::named(&config.zone)?,
             metrics: config.metrics,
             fleet: config.fleet,
+            bench: config.bench,
+            try_slots: Semaphore::new(TRIES_AT_ONCE),
             event_slots: Arc::new(Semaphore::new(config.limits.event_streams)),
             limits: config.limits,
             shutdown,

@@ -8,10 +8,14 @@
     reason = "a test fails by panicking"
 )]
 
+#[path = "../examples/fake/bench.rs"]
+mod bench;
 #[path = "../examples/fake/edges.rs"]
 mod edges;
 #[path = "../examples/fake/past.rs"]
 mod past;
+#[path = "../examples/fake/strangers.rs"]
+mod strangers;
 #[path = "../examples/fake/world.rs"]
 mod world;
 
@@ -27,3 +31,5 @@ mod events;
 mod pages;
 #[path = "console/server.rs"]
 mod server;
+#[path = "console/tries.rs"]
+mod tries;

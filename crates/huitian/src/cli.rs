@@ -78,7 +78,9 @@ pub enum Command {
     /// Ask the running hub about edges, and tell it what they shall do.
     #[command(subcommand)]
     Edge(EdgeCommand),
-    /// List the devices of the inventory and when each was last heard.
+    /// Device profiles: list, show, test, begin and explain them; and when devices were heard.
+    Device(DeviceArgs),
+    /// List the devices of the inventory and when each was last heard: the same as `device heard`.
     Devices(DevicesArgs),
     /// Print readings as they become durable, one JSON object a line, until interrupted.
     Tap(TapArgs),
@@ -141,7 +143,89 @@ pub enum EdgeCommand {
     },
 }
 
-/// `huitian devices`
+/// `huitian device`
+#[derive(Args, Debug)]
+pub struct DeviceArgs {
+    /// A folder of more profiles [default: that of the settings, `[inventory] profiles`].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub profiles: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: DeviceCommand,
+}
+
+/// What to do with device profiles.
+#[derive(Subcommand, Debug)]
+pub enum DeviceCommand {
+    /// List the known profiles: channels, vectors, and where each comes from.
+    List,
+    /// Show one profile: channels, messages, fields, sources and their licences.
+    Show {
+        /// Its id, or a .toml file.
+        profile: String,
+    },
+    /// Try every vector; exit code 78 where one does not hold.
+    Test {
+        /// A file, a folder, or a profile's id [default: all known profiles].
+        what: Option<String>,
+    },
+    /// Write a profile to begin with, whose vector holds at once; nothing is overwritten.
+    New(NewArgs),
+    /// Say how a profile reads one message: byte by byte, to be checked against the data sheet.
+    Explain(ExplainArgs),
+    /// List the devices of the inventory and when each was last heard: the same as `devices`.
+    Heard(DevicesArgs),
+}
+
+/// `huitian device new`
+#[derive(Args, Debug)]
+pub struct NewArgs {
+    /// Its id: a-z, 0-9 and '-'. The file is ID.toml in the folder of profiles, else here.
+    pub id: String,
+    /// Begin with a copy of this profile.
+    #[arg(long, value_name = "PROFILE", conflicts_with = "kind")]
+    pub from: Option<String>,
+    /// Begin with a device of this kind.
+    #[arg(long, value_enum, default_value_t = SketchKind::Bits)]
+    pub kind: SketchKind,
+}
+
+/// How a device writes its messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum SketchKind {
+    /// Values at fixed places, down to bits.
+    Bits,
+    /// Tagged records in any order.
+    Tlv,
+    /// Text with values between fixed characters.
+    Ascii,
+    /// Values by name.
+    Json,
+}
+
+/// `huitian device explain`
+#[derive(Args, Debug)]
+pub struct ExplainArgs {
+    /// The profile's id, or a .toml file.
+    pub profile: String,
+    /// The bytes in hex (blanks, ':' and '0x' may stand between) or base64.
+    #[arg(value_name = "HEX", required_unless_present = "values")]
+    pub payload: Vec<String>,
+    /// The port that the message came on.
+    #[arg(long, value_name = "N")]
+    pub port: Option<u8>,
+    /// The bytes are base64, also where they could be hex.
+    #[arg(long)]
+    pub base64: bool,
+    /// Values by name in place of bytes: a JSON object.
+    #[arg(long, value_name = "JSON", conflicts_with = "payload")]
+    pub values: Option<String>,
+    /// Write JSON instead of tables.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `huitian device heard`
 #[derive(Args, Debug)]
 pub struct DevicesArgs {
     /// Only those that never spoke.

@@ -22,6 +22,14 @@ pub enum Clock {
         /// How many demo seconds pass in a second.
         speed: u32,
     },
+    /// Time that a test lets pass: it goes with tokio's.
+    #[cfg(test)]
+    Moved {
+        /// Its time at `started`.
+        from: UtcMs,
+        /// Tokio's instant then.
+        started: tokio::time::Instant,
+    },
 }
 
 impl Clock {
@@ -55,6 +63,8 @@ impl Clock {
     pub const fn speed(&self) -> u32 {
         match self {
             Self::Wall => 1,
+            #[cfg(test)]
+            Self::Moved { .. } => 1,
             Self::Demo { speed, .. } => *speed,
         }
     }
@@ -63,6 +73,10 @@ impl Clock {
     pub fn now(&self) -> UtcMs {
         match self {
             Self::Wall => wall_now(),
+            #[cfg(test)]
+            Self::Moved { from, started } => {
+                from.plus(i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX))
+            }
             Self::Demo {
                 from,
                 started,

@@ -1,4 +1,4 @@
-//! `huitian devices`: the devices of the inventory and when each was last heard, from the store,
+//! `huitian device heard`, also `huitian devices`: the devices of the inventory and when each was last heard, from the store,
 //! also while a hub runs.
 
 use std::collections::BTreeMap;
@@ -7,8 +7,8 @@ use huitian_store::{Sqlite, StoreConfig};
 
 use crate::cli::DevicesArgs;
 use crate::config::Config;
-use crate::edge_command::table;
 use crate::hub::Plan;
+use crate::table::table;
 use crate::{Failure, say, tell};
 
 /// Prints them.

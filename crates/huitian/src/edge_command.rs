@@ -10,6 +10,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::cli::EdgeCommand;
 use crate::config::{Config, ConfigFault};
 use crate::hub_client::{HubClient, text};
+use crate::table::table;
 use crate::{Failure, say, tell};
 
 /// How long `push` and `back` wait for the edge: its trial takes 2 minutes.
@@ -118,30 +119,6 @@ fn list(said: &Value) -> Vec<Vec<String>> {
         ]);
     }
     rows
-}
-
-/// Rows with their columns below each other.
-pub fn table(rows: &[Vec<String>]) -> String {
-    let mut widths: Vec<usize> = Vec::new();
-    for row in rows {
-        for (index, cell) in row.iter().enumerate() {
-            let width = cell.chars().count();
-            match widths.get_mut(index) {
-                Some(known) => *known = (*known).max(width),
-                None => widths.push(width),
-            }
-        }
-    }
-    let lines: Vec<String> = (rows.iter())
-        .map(|row| {
-            let cells = row.iter().zip(&widths);
-            let cells: Vec<String> = cells
-                .map(|(cell, width)| format!("{cell:<width$}"))
-                .collect();
-            cells.join("  ").trim_end().to_owned()
-        })
-        .collect();
-    lines.join("\n")
 }
 
 async fn show(hub: &HubClient, edge: &EdgeId) -> Result<(), Failure> {

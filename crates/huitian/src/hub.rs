@@ -8,6 +8,7 @@
 //! ```
 
 mod appender;
+mod bench;
 mod control;
 mod desk;
 mod doors;

@@ -5,10 +5,12 @@
 //! Exit codes: 0 done, 1 failed, 2 wrong usage, 75 temporary (a port or folder is in use, the
 //! disk is full), 78 wrong configuration.
 
+mod cells;
 mod cli;
 mod clock;
 mod config;
 mod demo;
+mod device_command;
 mod devices_command;
 mod doctor;
 mod edge_command;
@@ -19,6 +21,7 @@ mod inventory_command;
 mod metrics;
 mod repair_command;
 mod replay;
+mod table;
 mod tap;
 
 use std::process::ExitCode;
@@ -103,6 +106,7 @@ fn dispatch(cli: &Cli, clock: fn(u32) -> Clock) -> Result<(), Failure> {
         Some(Command::Check | Command::Config(ConfigCommand::Check)) => check(flags),
         Some(Command::Doctor) => doctor::run(load(flags), flags.config.as_deref()),
         Some(Command::Edge(command)) => edge_command::run(command, &load(flags)?),
+        Some(Command::Device(args)) => device_command::run(args, &load(flags)?),
         Some(Command::Devices(args)) => devices_command::run(args, &load(flags)?),
         Some(Command::Tap(args)) => tap::run(args, &load(flags)?),
         Some(Command::Inventory(command)) => {

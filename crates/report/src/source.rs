@@ -60,8 +60,10 @@ pub struct UnknownDevice {
     pub last_seen: UtcMs,
     /// Messages so far.
     pub count: u64,
-    /// Its last message, cut by the store.
+    /// Its last message: the beginning in the list, all that is kept where one is asked for.
     pub last_payload: Vec<u8>,
+    /// Bytes kept of its last message.
+    pub payload_bytes: u64,
 }
 
 /// Messages that never became readings, counted by source and reason.
@@ -148,6 +150,18 @@ pub trait Source: Send + Sync + 'static {
     /// # Errors
     /// [`SourceError`] where the store cannot answer.
     fn unknown_devices(&self) -> Result<Vec<UnknownDevice>, SourceError>;
+
+    /// One of them by its address, with all that is kept of its message.
+    ///
+    /// # Errors
+    /// [`SourceError`] where the store cannot answer.
+    fn unknown_device(&self, address: &str) -> Result<Option<UnknownDevice>, SourceError>;
+
+    /// How many of them were forgotten for want of room, ever.
+    ///
+    /// # Errors
+    /// [`SourceError`] where the store cannot answer.
+    fn unknown_made_room(&self) -> Result<u64, SourceError>;
 
     /// Accounts whose day touches the span.
     ///

@@ -81,17 +81,16 @@ impl Source for Sqlite {
     }
 
     fn unknown_devices(&self) -> Result<Vec<UnknownDevice>, SourceError> {
-        let known = self.unknown_devices()?.into_iter();
-        Ok(known
-            .map(|it| UnknownDevice {
-                address: it.address,
-                topic: it.topic,
-                first_seen: it.first_seen,
-                last_seen: it.last_seen,
-                count: it.count,
-                last_payload: it.last_payload,
-            })
-            .collect())
+        let unknown = self.unknown_devices()?.into_iter();
+        Ok(unknown.map(UnknownDevice::from).collect())
+    }
+
+    fn unknown_device(&self, address: &str) -> Result<Option<UnknownDevice>, SourceError> {
+        Ok(self.unknown_device(address)?.map(UnknownDevice::from))
+    }
+
+    fn unknown_made_room(&self) -> Result<u64, SourceError> {
+        Ok(self.unknown_made_room()?)
     }
 
     fn accounts(&self, span: Span) -> Result<Vec<AccountRow>, SourceError> {
@@ -109,6 +108,20 @@ impl Source for Sqlite {
                 sample: it.sample,
             })
             .collect())
+    }
+}
+
+impl From<huitian_store::UnknownDevice> for UnknownDevice {
+    fn from(it: huitian_store::UnknownDevice) -> Self {
+        Self {
+            address: it.address,
+            topic: it.topic,
+            first_seen: it.first_seen,
+            last_seen: it.last_seen,
+            count: it.count,
+            last_payload: it.last_payload,
+            payload_bytes: it.payload_bytes,
+        }
     }
 }
 

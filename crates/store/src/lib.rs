@@ -21,6 +21,7 @@ pub use memory::{Faults, Flaw, Memory};
 pub use rows::{
     AlertQuery, DiskUse, EdgeConfigRow, EdgeRow, IntakeNote, IntakeReason, IntakeRow, Maintained,
     OTHER_SOURCES, OutboxItem, OutboxState, QUERY_ROWS_MAX, SAMPLE_BYTES_MAX, SOURCE_CHARS_MAX,
-    SOURCES_PER_HOUR_MAX, UNKNOWN_DEVICES_MAX, UnknownDevice, UnknownNote, WindowQuery,
+    SOURCES_PER_HOUR_MAX, UNKNOWN_DEVICES_MAX, UNKNOWN_LISTED_BYTES, UNKNOWN_PAYLOAD_BYTES_MAX,
+    UnknownDevice, UnknownNote, WindowQuery,
 };
 pub use sqlite::Sqlite;

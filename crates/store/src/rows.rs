@@ -20,6 +20,13 @@ pub const SOURCES_PER_HOUR_MAX: usize = 1_000;
 /// The source under which all further sources of an hour are counted.
 pub const OTHER_SOURCES: &str = "(other)";
 
+/// Most bytes kept of an unknown device's newest message: the longest payload of a device, so that
+/// a profile can be tried on it. With [`UNKNOWN_DEVICES_MAX`] that is 16 MB.
+pub const UNKNOWN_PAYLOAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of a message in the list of unknown devices: enough to know it again.
+pub const UNKNOWN_LISTED_BYTES: usize = 600;
+
 /// Most unknown devices that are kept; of more, the one heard longest ago makes room.
 pub const UNKNOWN_DEVICES_MAX: usize = 1_000;
 
@@ -150,8 +157,11 @@ pub struct UnknownDevice {
     pub last_seen: UtcMs,
     /// How many messages.
     pub count: u64,
-    /// Its newest message, cut to [`SAMPLE_BYTES_MAX`].
+    /// Its newest message, cut to [`UNKNOWN_LISTED_BYTES`] in the list and to
+    /// [`UNKNOWN_PAYLOAD_BYTES_MAX`] where one device is asked for.
     pub last_payload: Vec<u8>,
+    /// Bytes kept of its newest message.
+    pub payload_bytes: u64,
 }
 
 /// One message of an unknown device.
@@ -163,7 +173,7 @@ pub struct UnknownNote {
     pub topic: String,
     /// When.
     pub at: UtcMs,
-    /// The message, cut to [`SAMPLE_BYTES_MAX`].
+    /// The message, cut to [`UNKNOWN_PAYLOAD_BYTES_MAX`].
     pub payload: Vec<u8>,
 }
 

@@ -25,6 +25,7 @@ mod repair;
 mod results;
 mod schema;
 mod tx;
+mod unknown;
 mod writer;
 
 use open::Durability;

@@ -1,17 +1,15 @@
-//! `/api/v1/devices`, `/devices/unknown`, `/accounting`.
+//! `/api/v1/devices` and `/api/v1/accounting`.
 
 use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
 use huitian_model::{Counts, Device, DeviceRow};
-use huitian_report::Source;
 use serde::Serialize;
 
 use super::{iso, json};
 use crate::app::App;
 use crate::pages::accounting::{BY, given_up, span, sums};
-use crate::pages::devices::payload_text;
 use crate::params::Params;
 use crate::problem::Problem;
 
@@ -100,42 +98,6 @@ fn device_json(device: &Device, row: Option<&DeviceRow>) -> DeviceJson {
         battery: row.and_then(|it| it.battery),
         skew_ms: row.and_then(|it| it.skew_ms),
     }
-}
-
-#[derive(Serialize)]
-struct UnknownsJson {
-    devices: Vec<UnknownJson>,
-}
-
-#[derive(Serialize)]
-struct UnknownJson {
-    address: String,
-    topic: String,
-    first_seen: String,
-    last_seen: String,
-    count: u64,
-    /// Text as it came without control characters, or hex; cut.
-    last_payload: String,
-}
-
-/// `GET /api/v1/devices/unknown`
-pub(crate) async fn unknown(
-    State(app): State<Arc<App>>,
-    params: Params,
-) -> Result<Response, Problem> {
-    params.only(&[])?;
-    let found = app.ask(<dyn Source>::unknown_devices).await?;
-    let devices = found.into_iter().map(|it| UnknownJson {
-        last_payload: payload_text(&it.last_payload),
-        address: it.address,
-        topic: it.topic,
-        first_seen: it.first_seen.to_string(),
-        last_seen: it.last_seen.to_string(),
-        count: it.count,
-    });
-    json(&UnknownsJson {
-        devices: devices.collect(),
-    })
 }
 
 #[derive(Serialize)]

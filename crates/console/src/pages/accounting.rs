@@ -9,8 +9,9 @@ use huitian_model::{AccountRow, Counts, EdgeId, Lost, Reason, UtcMs};
 use huitian_report::{Intake, Span};
 use serde::Serialize;
 
-use super::{Ask, devices::payload_text};
+use super::Ask;
 use crate::app::App;
+use crate::payload;
 use crate::problem::Problem;
 use crate::show::{When, grouped, part};
 
@@ -204,7 +205,7 @@ fn intake_rows(show: &crate::show::Show, mut intake: Vec<Intake>) -> Vec<IntakeV
             source: it.source,
             reason: it.reason,
             count: grouped(it.count),
-            sample: it.sample.as_deref().map(payload_text),
+            sample: it.sample.as_deref().map(payload::short),
         })
         .collect()
 }

@@ -1,4 +1,4 @@
-//! `/devices` and `/devices/unknown`.
+//! `/devices`: the devices of the inventory and how each does.
 
 use std::sync::Arc;
 
@@ -9,9 +9,10 @@ use huitian_report::Source;
 use serde::Serialize;
 
 use super::Ask;
+use super::unknown::is_known;
 use crate::app::App;
 use crate::problem::Problem;
-use crate::show::{Show, When, hex};
+use crate::show::{Show, When};
 
 /// Devices on one page.
 const PAGE: usize = 200;
@@ -31,6 +32,7 @@ struct Body {
     speaking: usize,
     silent: usize,
     never_heard: usize,
+    unknown: usize,
     found: usize,
     page: usize,
     pages: usize,
@@ -74,6 +76,7 @@ pub(crate) async fn devices(State(app): State<Arc<App>>, ask: Ask) -> Result<Res
         .take(64)
         .collect();
     let wanted = search.trim().to_lowercase();
+    let strangers = app.ask(<dyn Source>::unknown_devices).await?;
     let view = app.board.view();
     let show = app.show(ask.lang, &view);
     let rows = app.board.devices();
@@ -100,6 +103,9 @@ pub(crate) async fn devices(State(app): State<Arc<App>>, ask: Ask) -> Result<Res
         speaking: count("speaking"),
         silent: count("silent"),
         never_heard: count("never-heard"),
+        unknown: (strangers.iter())
+            .filter(|it| !is_known(&view, &it.address))
+            .count(),
         found: found.len(),
         page,
         pages,
@@ -133,52 +139,5 @@ fn device_view(show: &Show, device: &Device, row: Option<&DeviceRow>, site: Stri
         heard: when(row.and_then(|it| it.heard_at)),
         battery: row.and_then(|it| it.battery),
         skew: row.and_then(|it| it.skew_ms).map(|ms| format!("{ms} ms")),
-    }
-}
-
-#[derive(Serialize)]
-struct UnknownBody {
-    devices: Vec<UnknownView>,
-}
-
-#[derive(Serialize)]
-struct UnknownView {
-    address: String,
-    topic: String,
-    first: When,
-    last: When,
-    count: u64,
-    payload: String,
-}
-
-/// `GET /devices/unknown`
-pub(crate) async fn unknown(State(app): State<Arc<App>>, ask: Ask) -> Result<Response, Problem> {
-    let found = app.ask(<dyn Source>::unknown_devices).await?;
-    let view = app.board.view();
-    let show = app.show(ask.lang, &view);
-    let devices = found.into_iter().map(|it| UnknownView {
-        payload: payload_text(&it.last_payload),
-        address: it.address,
-        topic: it.topic,
-        first: show.when(it.first_seen),
-        last: show.when(it.last_seen),
-        count: it.count,
-    });
-    let body = UnknownBody {
-        devices: devices.collect(),
-    };
-    app.page(("unknown.html", "devices"), &ask, &view, body)
-}
-
-/// Bytes as text where they are text, else in hex; cut, and without control characters.
-pub(crate) fn payload_text(bytes: &[u8]) -> String {
-    const SHOWN: usize = 600;
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text
-            .chars()
-            .take(SHOWN)
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect(),
-        Err(_not_text) => hex(bytes.iter().take(SHOWN / 3), " "),
     }
 }

@@ -103,7 +103,7 @@ async fn every_field_of_an_answer_is_described() {
     }
 }
 
-fn names(value: &serde_json::Value, into: &mut BTreeSet<String>) {
+pub fn names(value: &serde_json::Value, into: &mut BTreeSet<String>) {
     match value {
         serde_json::Value::Object(fields) => {
             for (name, value) in fields {
@@ -302,6 +302,12 @@ impl Source for Failing {
     }
     fn unknown_devices(&self) -> Result<Vec<UnknownDevice>, SourceError> {
         self.0.unknown_devices()
+    }
+    fn unknown_device(&self, address: &str) -> Result<Option<UnknownDevice>, SourceError> {
+        self.0.unknown_device(address)
+    }
+    fn unknown_made_room(&self) -> Result<u64, SourceError> {
+        self.0.unknown_made_room()
     }
     fn accounts(&self, span: Span) -> Result<Vec<AccountRow>, SourceError> {
         self.0.accounts(span)

@@ -13,6 +13,7 @@ use huitian_model::UtcMs;
 use huitian_report::Source;
 use tower::ServiceExt;
 
+use crate::bench::FakeBench;
 use crate::edges::{Edges, Told};
 use crate::past::Past;
 use crate::world::World;
@@ -40,6 +41,7 @@ pub struct Desk {
     pub board: Board,
     pub world: World,
     edges: Edges,
+    bench: FakeBench,
     router: Router,
     /// Event streams end with it.
     _console: Console,
@@ -51,6 +53,7 @@ pub fn config() -> ConsoleConfig {
         zone: "Asia/Shanghai".to_owned(),
         metrics: Arc::new(|| "# EOF\n".to_owned()),
         fleet: Arc::new(Edges::new(NOW)),
+        bench: Arc::new(FakeBench::default()),
         limits: Limits {
             header_timeout: Duration::from_millis(200),
             drain: Duration::from_millis(500),
@@ -90,8 +93,10 @@ impl Desk {
 
     fn over(world: World, source: Arc<dyn Source>, edges: Edges) -> Self {
         let board = board(&world);
+        let bench = FakeBench::default();
         let config = ConsoleConfig {
             fleet: Arc::new(edges.clone()),
+            bench: Arc::new(bench.clone()),
             ..config()
         };
         let console = Console::bind(config, source, board.clone()).unwrap();
@@ -99,6 +104,7 @@ impl Desk {
             board,
             world,
             edges,
+            bench,
             router: console.router(),
             _console: console,
         }
@@ -106,6 +112,11 @@ impl Desk {
 
     pub async fn get(&self, path: &str) -> Answer {
         self.ask("GET", path, &[]).await
+    }
+
+    /// What was tried by which profiles.
+    pub fn tried(&self) -> Vec<(huitian_console::Sample, huitian_console::With)> {
+        self.bench.asked.lock().unwrap().clone()
     }
 
     /// What operators told edges.
@@ -163,6 +174,8 @@ impl Desk {
             "/alerts",
             "/devices",
             "/devices/unknown",
+            "/devices/unknown?address=24e124fffef12345",
+            "/devices/unknown?address=bin-77",
             "/edges",
             "/accounting",
             "/accounting?by=device",

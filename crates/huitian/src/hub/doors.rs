@@ -33,12 +33,35 @@ impl Doors {
         {
             return Err(format!("{name}: {edge} is a user that is no edge"));
         }
-        let mut new: String = text
-            .lines()
-            .filter(|line| !is_it(line))
-            .flat_map(|line| [line, "\n"])
-            .collect();
+        let mut new = without(&text, is_it);
         new.extend([edge.as_str(), " edge password=", hash, "\n"]);
+        self.replace(&new)
+    }
+
+    /// Lets an edge in no longer with the password of this hash: whether it was let in with that
+    /// one. Every other line stays as it is.
+    ///
+    /// # Errors
+    /// What is wrong, for people; the file is then as it was.
+    pub fn dismiss(&self, edge: &EdgeId, hash: &str) -> Result<bool, String> {
+        let name = self.path.display();
+        let text =
+            std::fs::read_to_string(&self.path).map_err(|error| format!("{name}: {error}"))?;
+        let is_it = |line: &&str| {
+            let mut words = line.split_whitespace();
+            words.next() == Some(edge.as_str())
+                && words.any(|word| word.strip_prefix("password=") == Some(hash))
+        };
+        if !text.lines().any(|line| is_it(&line)) {
+            return Ok(false);
+        }
+        self.replace(&without(&text, is_it))?;
+        Ok(true)
+    }
+
+    /// Puts another text in place of the file, whole or not at all, and reads it.
+    fn replace(&self, text: &str) -> Result<(), String> {
+        let name = self.path.display();
         let written = self.path.with_extension("new");
         let write = || {
             use std::os::unix::fs::OpenOptionsExt;
@@ -48,11 +71,18 @@ impl Doors {
                 .write(true)
                 .mode(0o600)
                 .open(&written)?;
-            file.write_all(new.as_bytes())?;
+            file.write_all(text.as_bytes())?;
             file.sync_all()?;
             std::fs::rename(&written, &self.path)
         };
-        write().map_err(fault)?;
+        write().map_err(|error: std::io::Error| format!("{name}: {error}"))?;
         self.users.reload().map_err(|error| error.to_string())
     }
+}
+
+fn without(text: &str, is_it: impl Fn(&&str) -> bool) -> String {
+    text.lines()
+        .filter(|line| !is_it(line))
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }

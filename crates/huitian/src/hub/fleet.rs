@@ -5,6 +5,7 @@
 //! [`FleetAsk`]. Nothing here stands between a reading and the disk.
 
 mod standing;
+mod tokens;
 
 use std::collections::BTreeMap;
 
@@ -24,12 +25,10 @@ use super::uplink::Answer;
 use crate::clock::Clock;
 
 pub use standing::Standing;
+use tokens::Waiting;
 
 /// Books are kept at most this often for heartbeats of one edge, ms: half their interval.
 const HEARTBEAT_KEPT_MS: i64 = 15_000;
-
-/// Longest an enrolment token may wait for its edge: a week between office and gatehouse.
-const TOKEN_MS_MAX: i64 = 7 * 86_400_000;
 
 /// What the appender heard for the books.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +110,7 @@ pub enum FleetAsk {
 enum Next {
     Event(FleetEvent, Way),
     Ask(FleetAsk),
+    Sweep,
     Stop,
 }
 
@@ -122,6 +122,8 @@ pub struct Fleet {
     asks: mpsc::Sender<Ask>,
     /// Who may log in to our own listener; none where it is open.
     doors: Option<Doors>,
+    /// Tokens that nobody has used yet.
+    waiting: Waiting,
     edges: BTreeMap<EdgeId, EdgeRow>,
     /// Kept beside, for a list would read every file of every version.
     standings: BTreeMap<EdgeId, Standing>,
@@ -150,6 +152,7 @@ impl Fleet {
             .map(|row| (row.edge.clone(), row))
             .collect();
         Ok(Self {
+            waiting: Waiting::load(&store)?,
             store,
             clock,
             downlinks,
@@ -186,15 +189,13 @@ impl Fleet {
         mut operators: mpsc::Receiver<FleetAsk>,
         mut stop: watch::Receiver<bool>,
     ) -> Result<(), StoreError> {
+        // What went past its time while the hub was down.
+        let mut next = Next::Sweep;
         loop {
-            let next = tokio::select! {
-                Some((event, way)) = events.recv() => Next::Event(event, way),
-                Some(ask) = operators.recv() => Next::Ask(ask),
-                _stopped = stop.wait_for(|stop| *stop) => Next::Stop,
-            };
             let done = match next {
                 Next::Event(event, way) => self.on_event(event, way).await,
                 Next::Ask(ask) => self.on_ask(ask).await,
+                Next::Sweep => self.sweep().await,
                 Next::Stop => return Ok(()),
             };
             match done {
@@ -203,6 +204,12 @@ impl Fleet {
                 }
                 done => done?,
             }
+            next = tokio::select! {
+                Some((event, way)) = events.recv() => Next::Event(event, way),
+                Some(ask) = operators.recv() => Next::Ask(ask),
+                () = self.until_sweep() => Next::Sweep,
+                _stopped = stop.wait_for(|stop| *stop) => Next::Stop,
+            };
         }
     }
 
@@ -341,10 +348,12 @@ impl Fleet {
             .map_err(|error| StoreError::Io(error.to_string()));
         let (hash, password) = admitted?;
         let credential = hash.to_string();
-        if let Some(doors) = &self.doors
-            && let Err(failure) = doors.admit(&edge, &credential)
-        {
-            error!(%edge, failure, "enrolled, but not let in at our own listener");
+        match self.doors.as_ref().map(|it| it.admit(&edge, &credential)) {
+            // Where the file could not be written the token is still in it, and is swept.
+            Some(Err(failure)) => {
+                error!(%edge, failure, "enrolled, but not let in at our own listener");
+            }
+            None | Some(Ok(())) => self.forget_token(&edge).await?,
         }
         let row = self.row(&edge);
         row.enrolled_at = Some(now);
@@ -389,28 +398,6 @@ impl Fleet {
             }
         }
         Ok(())
-    }
-
-    async fn token(&mut self, edge: EdgeId, for_ms: i64) -> Result<String, String> {
-        if !(60_000..=TOKEN_MS_MAX).contains(&for_ms) {
-            return Err("expected a token to serve for 1m to 7d".to_owned());
-        }
-        let token = draw_token().map_err(|error| error.to_string())?;
-        let expires = self.clock.now().plus(for_ms);
-        let kept = self
-            .store
-            .add_edge_token(digest(&token), edge.clone(), expires);
-        kept.await.map_err(|error| error.to_string())?;
-        if let Some(doors) = &self.doors {
-            let hash = PasswordHash::of_token(&token).map_err(|error| error.to_string())?;
-            doors.admit(&edge, &hash.to_string())?;
-        }
-        let known = self.row(&edge).clone();
-        self.store
-            .set_edge(known)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok(token)
     }
 
     async fn push(

@@ -1,14 +1,15 @@
 //! Inventory and settings without a restart: on SIGHUP, and when a file changed.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use huitian_codec::Routes;
+use huitian_codec::{Profiles, Routes};
 use huitian_console::Board;
 use huitian_edge::Intake;
 use huitian_model::Inventory;
-use huitian_store::Sqlite;
+use huitian_store::{Sqlite, StoreError};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, info, warn};
@@ -20,6 +21,24 @@ use huitian_settings::inventory::FILES;
 
 /// How often the files' times are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Files of the profiles' folder that are watched: as many as may be known.
+const WATCHED_MAX: usize = 1_000;
+
+/// Forgets the unknown devices that the inventory knows by now.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn forget_known(store: &Sqlite, inventory: &Inventory) -> Result<(), StoreError> {
+    let devices = inventory.devices.values();
+    let known: BTreeSet<String> = devices.map(|it| it.address.to_lowercase()).collect();
+    for unknown in store.unknown_devices()? {
+        if known.contains(&unknown.address.to_lowercase()) {
+            store.forget_unknown(unknown.address).await?;
+        }
+    }
+    Ok(())
+}
 
 /// What reloading works with.
 pub struct Reloader {
@@ -35,6 +54,8 @@ pub struct Reloader {
     pub board: Board,
     /// Names for messages.
     pub names: watch::Sender<Arc<Inventory>>,
+    /// For operators who try them on a payload.
+    pub profiles: watch::Sender<Arc<Profiles>>,
 }
 
 impl Reloader {
@@ -77,9 +98,8 @@ impl Reloader {
         };
         let news = plan.news(&self.store).map_err(|error| plain(&error))?;
         let routes = &config.mqtt.routes;
-        if news.records.is_empty() && *routes == self.config.mqtt.routes {
-            info!("nothing has changed");
-            return Ok(());
+        if news.records.is_empty() {
+            info!("inventory and settings are as they were; profiles and routes are read again");
         }
         self.say_unheard(routes);
         let intake = Intake::new(
@@ -99,6 +119,9 @@ impl Reloader {
         }
         self.board.set_inventory(Arc::clone(&plan.inventory));
         self.board.set_overflow_limit(plan.settings.overflow.on);
+        self.profiles.send_replace(plan.site.profiles);
+        let known = forget_known(&self.store, &plan.inventory).await;
+        known.map_err(|error| plain(&error))?;
         self.names.send_replace(plan.inventory);
         self.config.mqtt.routes = config.mqtt.routes;
         Ok(())
@@ -119,7 +142,18 @@ impl Reloader {
     fn times(&self) -> Vec<Option<SystemTime>> {
         let inventory = FILES.iter().map(|file| self.config.inventory.join(file));
         let files = self.config.file.iter().cloned().chain(inventory);
+        // A folder's own time tells that a file came or went, a file's that it was edited.
+        let folder = self.config.profiles.iter();
+        let profiles = folder.clone().flat_map(|folder| {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+            paths.sort();
+            paths.truncate(WATCHED_MAX);
+            paths
+        });
         files
+            .chain(folder.cloned())
+            .chain(profiles)
             .map(|path: PathBuf| std::fs::metadata(path).ok()?.modified().ok())
             .collect()
     }

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::appender::{Appender, Ask, holders};
+use super::bench::Trials;
 use super::desk::Desk;
 use super::downlink::Downlinks;
 use super::drive::{Drive, GROUPS_MAX, WISHES_MAX, drive};
@@ -22,7 +23,7 @@ use super::driver::{Driver, Placed};
 use super::fleet::{Fleet, FleetAsk};
 use super::influx::InfluxSink;
 use super::plan::{News, Plan, PlanFaults};
-use super::reload::Reloader;
+use super::reload::{Reloader, forget_known};
 use super::repair::Repairs;
 use super::tell::Teller;
 use super::tick::Ticker;
@@ -99,7 +100,9 @@ pub async fn run(mut config: Config, flags: Overrides, clock: Clock) -> Result<(
     let metrics = Arc::new(Metrics::new());
     let board = board(&config, &plan, clock.now());
     let (stop, stopped) = watch::channel(false);
+    let profiles = watch::channel(Arc::clone(&plan.site.profiles)).0;
     let hub = Hub {
+        profiles,
         config,
         flags,
         plan,
@@ -175,6 +178,8 @@ struct Hub {
     stopped: watch::Receiver<bool>,
     /// Where operators ask about edges, once the fleet is there.
     operators: watch::Sender<Option<mpsc::Sender<FleetAsk>>>,
+    /// The profiles in force.
+    profiles: watch::Sender<Arc<huitian_codec::Profiles>>,
 }
 
 /// What runs until the stop.
@@ -213,6 +218,7 @@ impl Hub {
         ));
         self.take_wishes(wishes, &mut tasks);
         self.tell_news(&asks).await?;
+        forget_known(&self.store, &self.plan.inventory).await?;
         self.sinks(&mut tasks, &committed, &named).await?;
         let sources = self.open_sources(&asks).await?;
         self.run_fleet(&sources, fleet, &asks, &mut tasks)?;
@@ -260,6 +266,7 @@ impl Hub {
                 zone: DISTRICT_ZONE.to_owned(),
                 metrics: Arc::new(move || text.text()),
                 fleet: Arc::new(Desk::new(self.operators.subscribe(), self.store.clone())),
+                bench: Arc::new(Trials::new(self.profiles.subscribe())),
                 limits: Limits::default(),
             },
             Arc::new(self.store.clone()),
@@ -446,6 +453,7 @@ impl Hub {
             asks: asks.clone(),
             board: self.board.clone(),
             names,
+            profiles: self.profiles.clone(),
         };
         let stopped = self.stopped.clone();
         tasks.spawn(async move {

@@ -1,4 +1,4 @@
-//! The intake ledger and the unknown devices: what never became a reading.
+//! The intake ledger: what never became a reading; and the table of small facts.
 
 use huitian_model::UtcMs;
 use rusqlite::{OptionalExtension, params};
@@ -8,13 +8,12 @@ use super::writer::{Lane, Size};
 use super::{Sqlite, keys};
 use crate::{
     IntakeNote, IntakeReason, IntakeRow, OTHER_SOURCES, QUERY_ROWS_MAX, SAMPLE_BYTES_MAX,
-    SOURCE_CHARS_MAX, SOURCES_PER_HOUR_MAX, StoreError, UNKNOWN_DEVICES_MAX, UnknownDevice,
-    UnknownNote,
+    SOURCE_CHARS_MAX, SOURCES_PER_HOUR_MAX, StoreError,
 };
 
 const HOUR_MS: i64 = 3_600_000;
 
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     text.chars().take(SOURCE_CHARS_MAX).collect()
 }
 
@@ -62,31 +61,6 @@ impl Tx<'_> {
             OTHER_SOURCES.to_owned()
         })
     }
-
-    fn note_unknown(&self, note: &UnknownNote) -> Result<(), StoreError> {
-        let address = cut(&note.address);
-        self.conn
-            .prepare_cached(
-                "INSERT INTO unknown_devices(address, topic, first_ms, last_ms, count, payload) \
-                 VALUES(?1, ?2, ?3, ?3, 1, ?4) ON CONFLICT DO UPDATE SET topic = excluded.topic, \
-                 last_ms = max(last_ms, excluded.last_ms), count = count + 1, \
-                 payload = excluded.payload",
-            )?
-            .execute(params![
-                address,
-                cut(&note.topic),
-                note.at.0,
-                cut_bytes(&note.payload)
-            ])?;
-        self.conn
-            .prepare_cached(
-                "DELETE FROM unknown_devices WHERE address IN (SELECT address \
-                 FROM unknown_devices WHERE address <> ?1 ORDER BY last_ms, address \
-                 LIMIT max(0, (SELECT count(*) FROM unknown_devices) - ?2))",
-            )?
-            .execute(params![address, keys::limit(UNKNOWN_DEVICES_MAX)])?;
-        Ok(())
-    }
 }
 
 impl Sqlite {
@@ -132,56 +106,6 @@ impl Sqlite {
         })
     }
 
-    /// Remembers messages of devices that are not in the inventory. Resolves when on disk.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn note_unknown(&self, notes: Vec<UnknownNote>) -> Result<(), StoreError> {
-        let (rows, bytes) = (notes.len(), 0);
-        self.write(Lane::Results, Size { rows, bytes }, move |tx| {
-            notes.iter().try_for_each(|note| tx.note_unknown(note))
-        })
-        .await
-    }
-
-    /// Forgets an unknown device, as when it enters the inventory.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn forget_unknown(&self, address: String) -> Result<(), StoreError> {
-        self.write(Lane::Results, Size::ROW, move |tx| {
-            tx.conn
-                .prepare_cached("DELETE FROM unknown_devices WHERE address = ?1")?
-                .execute([&address])?;
-            Ok(())
-        })
-        .await
-    }
-
-    /// The devices that speak but are not in the inventory, the newest heard first.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn unknown_devices(&self) -> Result<Vec<UnknownDevice>, StoreError> {
-        self.read_with(|conn| {
-            let mut statement = conn.prepare_cached(
-                "SELECT address, topic, first_ms, last_ms, count, payload FROM unknown_devices \
-                 ORDER BY last_ms DESC, address",
-            )?;
-            let rows = statement.query_map([], |row| {
-                Ok(UnknownDevice {
-                    address: row.get(0)?,
-                    topic: row.get(1)?,
-                    first_seen: UtcMs(row.get(2)?),
-                    last_seen: UtcMs(row.get(3)?),
-                    count: row.get::<_, i64>(4)?.cast_unsigned(),
-                    last_payload: row.get(5)?,
-                })
-            })?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
     /// A value of the table of small facts.
     ///
     /// # Errors
@@ -215,6 +139,20 @@ impl Sqlite {
     pub async fn set_meta(&self, key: String, value: String) -> Result<(), StoreError> {
         self.write(Lane::Results, Size::ROW, move |tx| {
             tx.set_meta(&key, &value)
+        })
+        .await
+    }
+
+    /// Forgets a value of the table of small facts. Resolves when on disk.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_meta(&self, key: String) -> Result<(), StoreError> {
+        self.write(Lane::Results, Size::ROW, move |tx| {
+            tx.conn
+                .prepare_cached("DELETE FROM meta WHERE key = ?1")?
+                .execute([&key])?;
+            Ok(())
         })
         .await
     }

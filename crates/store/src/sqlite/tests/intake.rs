@@ -75,6 +75,7 @@ async fn of_too_many_unknown_devices_the_one_heard_longest_ago_makes_room() {
         .note_unknown(vec![note(0, 5_000), note(devices, 6_000)])
         .await
         .unwrap();
+    assert_eq!(store.unknown_made_room().unwrap(), 1);
     let kept = store.unknown_devices().unwrap();
     assert_eq!(kept.len(), UNKNOWN_DEVICES_MAX);
     assert_eq!(kept[0].address, format!("{devices:016x}"));
@@ -96,6 +97,33 @@ async fn of_too_many_unknown_devices_the_one_heard_longest_ago_makes_room() {
         store.unknown_devices().unwrap().len(),
         UNKNOWN_DEVICES_MAX - 1
     );
+    let flood = (2_000..3_000).map(|n| note(n, n + 10_000)).collect();
+    store.note_unknown(flood).await.unwrap();
+    assert_eq!(store.unknown_devices().unwrap().len(), UNKNOWN_DEVICES_MAX);
+    assert_eq!(store.unknown_made_room().unwrap(), 1_000);
+}
+
+#[tokio::test]
+async fn the_newest_message_of_an_unknown_device_is_kept_whole_up_to_16_kib_and_listed_in_short() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let topic = format!("application/{}/device/x/event/up", "a".repeat(190));
+    let say = |bytes: usize| UnknownNote {
+        address: "x".to_owned(),
+        topic: topic.clone(),
+        at: UtcMs(1),
+        payload: vec![7; bytes],
+    };
+    store.note_unknown(vec![say(20_000)]).await.unwrap();
+    let listed = store.unknown_devices().unwrap().remove(0);
+    assert_eq!(listed.last_payload, vec![7; 600]);
+    assert_eq!((listed.payload_bytes, &listed.topic), (16_384, &topic));
+    let kept = store.unknown_device("x").unwrap().unwrap();
+    assert_eq!(kept.last_payload, vec![7; 16_384]);
+    store.note_unknown(vec![say(3)]).await.unwrap();
+    let kept = store.unknown_device("x").unwrap().unwrap();
+    assert_eq!((kept.last_payload, kept.count), (vec![7; 3], 2));
+    assert_eq!(store.unknown_device("y").unwrap(), None);
 }
 
 #[tokio::test]
