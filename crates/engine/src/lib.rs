@@ -17,12 +17,14 @@
 //!
 //! What it is not: it does not decode, store, send, or decide when anything is committed.
 
+mod applied;
 mod arena;
 mod bay;
 mod bin;
 mod binding;
 mod book;
 mod channel;
+mod copies;
 mod current;
 mod derive;
 mod device;

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Memory: of a lot the readings since two civil days before the earliest late one, of a station
-//! those since 33 days before it (a fall may wait so long for the reading that confirms it), at 24
+//! those since 33 days before it (a fall may wait so long for the reading that confirms it), at 32
 //! bytes and two edges of 40 each. A site of 420 bays that speak every half hour is 20,000
 //! readings a day, some 2 MB.
 
@@ -27,6 +27,7 @@ use huitian_model::{
 
 use crate::book::Span;
 use crate::channel::Role;
+use crate::copies::COPIES_WITHIN_MS;
 use crate::derive::derive;
 use crate::engine::Engine;
 use crate::facility::{Detail, Facility, Kind};
@@ -245,14 +246,19 @@ impl Recompute {
             let Some(facility) = self.engine.channels.get(channel).map(|one| one.facility) else {
                 continue;
             };
-            let reach = self.reach.entry(facility).or_insert(Reach {
-                from: reading.at,
-                readings: 0,
-            });
-            reach.from = reach.from.min(reading.at);
+            // It may be the better copy of an uplink that was stamped earlier.
+            let from = match reading.sequence {
+                Some(_) => reading.at.minus(COPIES_WITHIN_MS),
+                None => reading.at,
+            };
+            let reach = self
+                .reach
+                .entry(facility)
+                .or_insert(Reach { from, readings: 0 });
+            reach.from = reach.from.min(from);
             reach.readings += 1;
-            let earliest = self.late.entry(channel).or_insert(reading.at);
-            *earliest = reading.at.min(*earliest);
+            let earliest = self.late.entry(channel).or_insert(from);
+            *earliest = from.min(*earliest);
         }
     }
 
@@ -453,6 +459,7 @@ fn fix(fixed: &mut BTreeMap<u32, UtcMs>, index: u32, now: Option<UtcMs>) {
 
 fn never_late(engine: &mut Engine) {
     if let Some(settings) = &mut engine.settings {
+        engine.late_after_ms = Some(settings.lateness_ms);
         settings.lateness_ms = NEVER_LATE_MS;
     }
 }

@@ -65,6 +65,7 @@ fn device(name: &str, facility: &str, asset: Option<&str>, quantity: Quantity) -
             facility: FacilityId::new(facility).unwrap(),
             asset: asset.map(|asset| AssetId::new(asset).unwrap()),
         },
+        counter: huitian_model::CounterRule::Unstated,
     };
     Device {
         id: DeviceId::new(name).unwrap(),
@@ -88,6 +89,7 @@ fn inventory() -> Inventory {
         volume_l: None,
         empty_distance_mm: None,
         full_distance_mm: None,
+        mount: None,
     };
     let station = FacilityKind::WasteStation { sorting_mode: None };
     let facilities = [

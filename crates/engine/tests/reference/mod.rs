@@ -7,6 +7,7 @@
 //! Where the page leaves a choice, the choice made here stands beside the function.
 
 mod accept;
+mod copies;
 mod gates;
 mod holds;
 mod lot;
@@ -44,11 +45,21 @@ pub enum Broken {
     OneReadingEmpties,
     /// Overflow ends below the upper limit.
     OneLimit,
+    /// Every copy of an uplink counts.
+    CopiesCount,
+    /// Of the copies of an uplink the one that came first holds.
+    FirstComeCopyHolds,
+    /// Of the copies of an uplink the one that was received last holds.
+    LastReceivedCopyHolds,
+    /// A copy of a copy is a copy, for as long as one likes.
+    CopiesChain,
+    /// The same sequence and sample are the same uplink, whatever was said in between.
+    OneNumberForEver,
 }
 
 impl Broken {
     /// All that is broken on purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 14] = [
         Self::HeartbeatArrives,
         Self::UnknownIsFree,
         Self::DuplicatesSum,
@@ -58,6 +69,11 @@ impl Broken {
         Self::NeverWraps,
         Self::OneReadingEmpties,
         Self::OneLimit,
+        Self::CopiesCount,
+        Self::FirstComeCopyHolds,
+        Self::LastReceivedCopyHolds,
+        Self::CopiesChain,
+        Self::OneNumberForEver,
     ];
 
     /// What is broken, in a few words.
@@ -73,6 +89,11 @@ impl Broken {
             Self::NeverWraps => "counters never wrap",
             Self::OneReadingEmpties => "one reading empties a bin",
             Self::OneLimit => "overflow has one limit",
+            Self::CopiesCount => "every copy of an uplink counts",
+            Self::FirstComeCopyHolds => "the copy that came first holds",
+            Self::LastReceivedCopyHolds => "the copy that was received last holds",
+            Self::CopiesChain => "a copy of a copy is a copy",
+            Self::OneNumberForEver => "a frame counter never begins again",
         }
     }
 }

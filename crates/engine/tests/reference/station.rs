@@ -99,6 +99,7 @@ impl Bin {
                 last: None,
                 overflow_ms: 0,
                 emptied: 0,
+                rejected: 0,
             },
             holds: holds(&said, valid_for_ms, view.broken),
             emptied: emptied(view, asset, &levels),

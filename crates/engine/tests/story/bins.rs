@@ -12,6 +12,7 @@ fn bin(empty_distance_mm: Option<u32>, full_distance_mm: Option<u32>) -> AssetKi
         volume_l: None,
         empty_distance_mm,
         full_distance_mm,
+        mount: None,
     }
 }
 

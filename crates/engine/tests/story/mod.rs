@@ -11,8 +11,8 @@ mod windows;
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, Device,
-    DeviceId, EdgeId, Facility, FacilityId, FacilityKind, Frame, Inventory, LotFigures,
+    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, CounterRule,
+    Device, DeviceId, EdgeId, Facility, FacilityId, FacilityKind, Frame, Inventory, LotFigures,
     Measurement, Origin, Quantity, Reading, Record, Sample, Settings, Site, SiteId, StationFigures,
     Tick, TimeSource, UtcMs, WindowBody, WindowKey, WindowLength,
 };
@@ -104,6 +104,7 @@ impl Story {
             name: name.clone(),
             quantity,
             binds,
+            counter: CounterRule::Unstated,
         };
         let device = Device {
             id: DeviceId::new(id).unwrap(),

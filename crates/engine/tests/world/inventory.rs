@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, Device, DeviceId,
-    Facility, FacilityId, FacilityKind, Inventory, Quantity, Site, SiteId, Stream, UtcMs,
+    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, CounterRule, Device,
+    DeviceId, Facility, FacilityId, FacilityKind, Inventory, Quantity, Site, SiteId, Stream, UtcMs,
     civil_day_bounds,
 };
 
@@ -186,6 +186,7 @@ impl Builder<'_> {
                 volume_l: None,
                 empty_distance_mm: by_distance.then_some(empty),
                 full_distance_mm: by_distance.then_some(full),
+                mount: None,
             };
             let asset = self.asset(&format!("bin{bin}"), kind);
             let quantity = if by_distance {
@@ -223,6 +224,7 @@ impl Builder<'_> {
                 name: name.clone(),
                 quantity: *quantity,
                 binds,
+                counter: CounterRule::Unstated,
             };
             (name, channel)
         });

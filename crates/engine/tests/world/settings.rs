@@ -25,6 +25,7 @@ pub fn settings(drawn: (u8, u8, u8, u8)) -> Settings {
     settings.overflow.on = level(on);
     settings.overflow.off = level(off);
     settings.emptied_drop = level(drop);
+    settings.spike.limit = level(0);
     let (on_delay, off_delay) = pick(&delays, drawn.3);
     settings.overflow.on_delay_ms = on_delay * MINUTE;
     settings.overflow.off_delay_ms = off_delay * MINUTE;
