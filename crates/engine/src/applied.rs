@@ -1,13 +1,14 @@
 //! What follows from a reading for its channel, its facility and the rule of its bin.
 
-use huitian_model::{Output, Settings, UtcMs};
+use huitian_model::{FillLevel, Output, Settings, UtcMs};
 
 use crate::channel::{Channel, Role};
+use crate::derive::derive_now;
 use crate::engine::Engine;
 use crate::facility::Kind;
 use crate::finding::Bounds;
 use crate::history::{Done, Fate, Standing};
-use crate::kept::Kept;
+use crate::kept::{Kept, level};
 use crate::overflow::View;
 use crate::tick::{alert_id, view_of};
 
@@ -94,7 +95,7 @@ impl Engine {
 
     /// Looks at the overflow rule of a bin whose newest known level is that of `at`.
     fn watch_bin(&mut self, (index, at): (u32, UtcMs), settings: &Settings, out: &mut Vec<Output>) {
-        let Some(channel) = self.channels.get(index) else {
+        let Some(channel) = self.channels.get_mut(index) else {
             return;
         };
         let Role::Bin { bin, geometry, .. } = &channel.role else {
@@ -103,20 +104,35 @@ impl Engine {
         let Some(facility) = self.facilities.get_mut(channel.facility) else {
             return;
         };
-        let Kind::Station(bins) = &mut facility.kind else {
+        let Kind::Station(bins) = &facility.kind else {
             return;
         };
         let place = usize::try_from(*bin).unwrap_or(usize::MAX);
+        let Some(is_open) = bins.get(place).map(|bin| bin.watch.is_open()) else {
+            return;
+        };
+        let geometry = *geometry;
+        let is_of_interest = |newest: Option<(UtcMs, FillLevel)>| {
+            let newest = newest.filter(|(newest, _)| *newest == at);
+            newest.is_some_and(|(_, fill)| is_open || fill >= settings.overflow.on)
+        };
+        let said = channel.history.samples().iter().rev();
+        let newest = said.clone().find(|kept| kept.has_value());
+        if !is_of_interest(newest.map(|kept| (kept.at, level(geometry.hundredths(kept))))) {
+            return;
+        }
+        // Whether it may be a spike is derived: here it is needed before the next tick.
+        derive_now(facility, channel, index, settings);
+        let view = view_of(channel, geometry, settings, self.now.unwrap_or(at));
+        if !is_of_interest(view.newest) {
+            return;
+        }
+        let Kind::Station(bins) = &mut facility.kind else {
+            return;
+        };
         let Some(bin) = bins.get_mut(place) else {
             return;
         };
-        let view = view_of(channel, *geometry, settings, self.now.unwrap_or(at));
-        let is_newest = view.newest.is_some_and(|(newest, fill)| {
-            newest == at && (bin.watch.is_open() || fill >= settings.overflow.on)
-        });
-        if !is_newest {
-            return;
-        }
         let view = View {
             settings_version: self.settings_version,
             ..view

@@ -122,6 +122,11 @@ impl Channel {
         Some(self.history.newest()?.at.plus(self.valid_for_ms))
     }
 
+    /// When a reading stops to hold, if no other ends it before.
+    pub const fn expiry_of(&self, kept: &Kept) -> UtcMs {
+        kept.at.plus(self.valid_for_ms)
+    }
+
     /// The newest reading, where it holds at an instant.
     pub fn holding(&self, now: UtcMs) -> Option<&Kept> {
         self.history

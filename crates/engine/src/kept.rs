@@ -169,9 +169,14 @@ impl Kept {
         (self.class & KIND) < FIRST_BAD
     }
 
+    /// Whether it has a value that is left out of all figures: a spike, or what may be one.
+    pub const fn is_left_out(&self) -> bool {
+        self.marks & (REJECTED | HELD_BACK) != 0
+    }
+
     /// Whether it has a value that is neither a spike nor held back.
     pub const fn is_believed(&self) -> bool {
-        self.has_value() && self.marks & (REJECTED | HELD_BACK) == 0
+        self.has_value() && !self.is_left_out()
     }
 
     /// Whether it was said right after start-up.

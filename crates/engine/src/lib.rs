@@ -42,6 +42,7 @@ mod overflow;
 mod rebind;
 mod recompute;
 mod snapshot;
+mod spike;
 mod station;
 mod tick;
 mod timeline;

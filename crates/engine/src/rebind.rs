@@ -220,7 +220,14 @@ fn passed<'a>(gates: impl Iterator<Item = &'a Channel>) -> i64 {
 fn merge(old: Role, new: Role) -> Role {
     match (old, new) {
         (Role::Bay(base, _), Role::Bay(..)) => Role::Bay(base, base),
-        (Role::Gate { mut counter, .. }, Role::Gate { is_entry, .. }) => {
+        (
+            Role::Gate { mut counter, .. },
+            Role::Gate {
+                is_entry,
+                counter: new,
+            },
+        ) => {
+            counter.obey(new.rule());
             counter.begin_again();
             Role::Gate { is_entry, counter }
         }

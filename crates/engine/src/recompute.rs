@@ -215,7 +215,10 @@ impl Recompute {
             // The level before it may be a fall that it confirms or denies.
             let before = channel.history.before(*at);
             let before = channel.history.samples().get(..before).unwrap_or_default();
-            let level = before.iter().rev().find(|kept| kept.has_value());
+            // It judges the level before it, and what is then believed confirms the one before.
+            let mut values = before.iter().rev().filter(|kept| kept.has_value());
+            let judged = values.next();
+            let level = values.find(|kept| kept.is_believed()).or(judged);
             if let (Role::Bin { .. }, Some(level), Some(reach)) =
                 (&channel.role, level, self.reach.get_mut(&channel.facility))
             {
@@ -265,7 +268,7 @@ impl Recompute {
     fn on_settings(&mut self, settings: &Settings) {
         let figures = |one: &Settings| {
             let fill = (one.overflow.on, one.overflow.off, one.emptied_drop);
-            (fill, one.gate_miscount_ppm)
+            (fill, one.gate_miscount_ppm, one.spike)
         };
         let is_other = self
             .settings

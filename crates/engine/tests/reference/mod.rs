@@ -11,6 +11,7 @@ mod copies;
 mod gates;
 mod holds;
 mod lot;
+mod spikes;
 mod station;
 mod windows;
 
@@ -55,11 +56,29 @@ pub enum Broken {
     CopiesChain,
     /// The same sequence and sample are the same uplink, whatever was said in between.
     OneNumberForEver,
+    /// A counter wraps at 8, 16 and 32 bits whatever its profile says.
+    WrapsAnywhere,
+    /// A counter that a reboot resets is taken for one that wraps.
+    RebootsAreWraps,
+    /// Counts of intervals are differences of totals.
+    IntervalsAreTotals,
+    /// Every level holds, spike or not.
+    SpikesHold,
+    /// A level is judged by the one before it, also where that was a spike itself.
+    SpikesByNeighbours,
+    /// No rise is slow enough to be true.
+    EveryRiseIsTooFast,
+    /// The newest level is believed whatever it is.
+    NewestIsBelieved,
+    /// A fall that two levels show may be a spike.
+    EmptyingsAreSpikes,
+    /// Spikes are left out, and nobody is told.
+    SpikesAreSmoothed,
 }
 
 impl Broken {
     /// All that is broken on purpose.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 23] = [
         Self::HeartbeatArrives,
         Self::UnknownIsFree,
         Self::DuplicatesSum,
@@ -74,6 +93,15 @@ impl Broken {
         Self::LastReceivedCopyHolds,
         Self::CopiesChain,
         Self::OneNumberForEver,
+        Self::WrapsAnywhere,
+        Self::RebootsAreWraps,
+        Self::IntervalsAreTotals,
+        Self::SpikesHold,
+        Self::SpikesByNeighbours,
+        Self::EveryRiseIsTooFast,
+        Self::NewestIsBelieved,
+        Self::EmptyingsAreSpikes,
+        Self::SpikesAreSmoothed,
     ];
 
     /// What is broken, in a few words.
@@ -93,6 +121,15 @@ impl Broken {
             Self::FirstComeCopyHolds => "the copy that came first holds",
             Self::LastReceivedCopyHolds => "the copy that was received last holds",
             Self::CopiesChain => "a copy of a copy is a copy",
+            Self::SpikesHold => "spikes hold",
+            Self::SpikesByNeighbours => "a spike judges the next level",
+            Self::EveryRiseIsTooFast => "every rise is too fast",
+            Self::NewestIsBelieved => "the newest level is believed",
+            Self::EmptyingsAreSpikes => "an emptying is a spike",
+            Self::SpikesAreSmoothed => "spikes are not counted",
+            Self::WrapsAnywhere => "every counter wraps",
+            Self::RebootsAreWraps => "a reboot is a wrap",
+            Self::IntervalsAreTotals => "an interval is a total",
             Self::OneNumberForEver => "a frame counter never begins again",
         }
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, CounterRule, Device,
-    DeviceId, Facility, FacilityId, FacilityKind, Inventory, Quantity, Site, SiteId, Stream, UtcMs,
-    civil_day_bounds,
+    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, CounterBits, CounterRule,
+    Device, DeviceId, Facility, FacilityId, FacilityKind, Inventory, Quantity, Site, SiteId,
+    Stream, UtcMs, civil_day_bounds,
 };
 
 use super::{FacilityPlan, PlacePlan, pick};
@@ -214,6 +214,7 @@ impl Builder<'_> {
 
     fn device(&mut self, asset: Option<&AssetId>, quantities: &[Quantity]) {
         let id = format!("{}-d{}", self.facility, self.devices.len());
+        let number = u8::try_from(self.devices.len()).unwrap();
         let channels = quantities.iter().map(|quantity| {
             let name = ChannelName::new(&quantity.name().replace('_', "-")).unwrap();
             let binds = Binding {
@@ -224,7 +225,7 @@ impl Builder<'_> {
                 name: name.clone(),
                 quantity: *quantity,
                 binds,
-                counter: CounterRule::Unstated,
+                counter: pick(&COUNTERS, self.plan.cadence + self.plan.counted + number),
             };
             (name, channel)
         });
@@ -241,6 +242,32 @@ impl Builder<'_> {
         });
     }
 }
+
+/// What counters mean: the four kinds that sensors have, and those of which nothing is said.
+const COUNTERS: [CounterRule; 7] = [
+    CounterRule::Unstated,
+    CounterRule::Interval,
+    CounterRule::Total {
+        wrap: Some(CounterBits::Eight),
+        stored: false,
+    },
+    CounterRule::Total {
+        wrap: None,
+        stored: false,
+    },
+    CounterRule::Total {
+        wrap: Some(CounterBits::Sixteen),
+        stored: false,
+    },
+    CounterRule::Total {
+        wrap: Some(CounterBits::ThirtyTwo),
+        stored: true,
+    },
+    CounterRule::Total {
+        wrap: Some(CounterBits::Eight),
+        stored: true,
+    },
+];
 
 /// How often a device speaks, s, and how long its readings hold, ms.
 const CADENCES: [(i64, Option<i64>); 12] = [

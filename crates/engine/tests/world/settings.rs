@@ -25,7 +25,8 @@ pub fn settings(drawn: (u8, u8, u8, u8)) -> Settings {
     settings.overflow.on = level(on);
     settings.overflow.off = level(off);
     settings.emptied_drop = level(drop);
-    settings.spike.limit = level(0);
+    settings.spike.limit = level(pick(&[2_000, 0, 500, 4_000], drawn.0 + drawn.3));
+    settings.spike.rise_per_hour = pick(&[6_000, 0, 600, 100_000], drawn.1 + drawn.3 / 4);
     let (on_delay, off_delay) = pick(&delays, drawn.3);
     settings.overflow.on_delay_ms = on_delay * MINUTE;
     settings.overflow.off_delay_ms = off_delay * MINUTE;
