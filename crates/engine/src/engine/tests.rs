@@ -124,6 +124,13 @@ impl World {
             n: 0,
             out: Vec::new(),
         };
+        let mut settings = Settings::with_defaults().unwrap();
+        // Levels leap here as no bin's do.
+        settings.spike.limit = FillLevel::EMPTY;
+        world.apply(&Record::Settings {
+            version: 1,
+            settings,
+        });
         world.apply(&Record::Inventory {
             version: 1,
             inventory,

@@ -60,3 +60,69 @@ fn what_holds_at_the_horizon_is_not_forgotten() {
         assert_eq!(history.forgettable(UtcMs(horizon)), count, "{horizon}");
     }
 }
+
+/// A reading whose time the network said, in s.
+fn heard(at: i64, received: i64, sequence: u32, in_use: bool) -> Kept {
+    let reading = Reading {
+        at: UtcMs(at * 1_000),
+        received_at: UtcMs(received * 1_000),
+        time_source: TimeSource::Network,
+        sequence: Some(sequence),
+        sample: Sample::Good(Measurement::Occupied(in_use)),
+    };
+    Kept::new(&reading, 0)
+}
+
+/// What holds after readings came in an order, by event time in s.
+fn holding(readings: &[Kept]) -> Vec<i64> {
+    let mut history = History::default();
+    for reading in readings {
+        if let Fate::Settled(settlement) = history.offer(*reading, Quantity::Occupied) {
+            for step in settlement.steps {
+                history.step(step).unwrap();
+            }
+        }
+    }
+    let samples = history.samples().iter();
+    samples.map(|kept| kept.at.0 / 1_000).collect()
+}
+
+#[test]
+fn of_the_copies_of_an_uplink_one_holds_in_every_order() {
+    let free = |at, received, sequence| heard(at, received, sequence, false);
+    let cases: [([Kept; 3], &[i64]); 5] = [
+        // The one that was received first.
+        ([free(0, 9, 7), free(2, 3, 7), free(48, 50, 7)], &[2]),
+        // Ten minutes are counted from the first: a chain of copies ends.
+        (
+            [free(0, 0, 7), free(500, 500, 7), free(700, 700, 7)],
+            &[0, 700],
+        ),
+        (
+            [free(0, 0, 7), free(600, 600, 7), free(601, 601, 7)],
+            &[0, 601],
+        ),
+        // Another number is another uplink, also where the counter wrapped.
+        (
+            [free(0, 0, 65_535), free(5, 5, 0), free(9, 9, 1)],
+            &[0, 5, 9],
+        ),
+        // The same number that said something else in between: the counter began again.
+        (
+            [free(0, 0, 0), heard(60, 60, 0, true), free(120, 120, 0)],
+            &[0, 60, 120],
+        ),
+    ];
+    for ([a, b, c], expected) in cases {
+        for order in [
+            [a, b, c],
+            [a, c, b],
+            [b, a, c],
+            [b, c, a],
+            [c, a, b],
+            [c, b, a],
+        ] {
+            assert_eq!(holding(&order), expected, "{order:?}");
+        }
+    }
+}

@@ -244,7 +244,11 @@ impl Builder<'_> {
 }
 
 /// What counters mean: the four kinds that sensors have, and those of which nothing is said.
-const COUNTERS: [CounterRule; 7] = [
+const COUNTERS: [CounterRule; 8] = [
+    CounterRule::Total {
+        wrap: Some(CounterBits::Eight),
+        stored: false,
+    },
     CounterRule::Unstated,
     CounterRule::Interval,
     CounterRule::Total {

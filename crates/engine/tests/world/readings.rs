@@ -146,6 +146,7 @@ impl Counter {
             (16, 65_530),
             (32, 4_294_967_290),
             (8, 3),
+            (8, 100),
             (32, 120),
         ];
         let (bits, value) = pick(&starts, run.value / 8);
@@ -158,9 +159,9 @@ impl Counter {
     /// Vehicles pass, or the counter is reset to a low number.
     fn step(&mut self, draft: &Draft<'_>) -> u32 {
         let passing = [1, 0, 1, 2, 3, 5, 0, 1, 2, 40, 200, 700, 1_000, 1_001];
-        let reset_to = [0, 3, 90, 1_001];
+        let reset_to = [0, 3, 90, 1_001, 0, 3];
         if draft.repetition == 0 {
-            let drawn = usize::from(draft.run.value % 18);
+            let drawn = usize::from(draft.run.value % 20);
             self.value = match passing.get(drawn) {
                 Some(vehicles) => (self.value + vehicles) % self.modulus,
                 None => reset_to[drawn - passing.len()] % self.modulus,
