@@ -136,18 +136,20 @@ impl Channel {
 
     /// Keeps the derived state in step with a change of what holds.
     pub fn note(&mut self, done: Done) {
-        let at = match done {
-            Done::Inserted(place) | Done::Replaced(place, _) if place < self.derived => {
-                self.history.samples().get(place).map(|kept| kept.at)
+        let (place, at) = match done {
+            Done::Inserted(place) | Done::Replaced(place, _) => {
+                let kept = self.history.samples().get(place);
+                (place, kept.map(|kept| kept.at))
             }
-            Done::Removed(place, old) if place < self.derived => {
-                self.derived -= 1;
-                Some(old.at)
-            }
-            Done::Inserted(_) | Done::Replaced(..) | Done::Removed(..) => None,
+            Done::Removed(place, old) => (place, Some(old.at)),
         };
-        if let Some(at) = at {
+        // Once anything is to be derived anew, places say nothing about what has been derived.
+        let is_anew = place < self.derived || self.derive_from.is_some();
+        if let Some(at) = at.filter(|_| is_anew) {
             self.derive_from = Some(self.derive_from.map_or(at, |from| from.min(at)));
+        }
+        if matches!(done, Done::Removed(..)) && place < self.derived {
+            self.derived -= 1;
         }
     }
 

@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_forgets_is_rebooted_rather_than_wrapped_the_long_way() {
-        // The vehicle count of a PlacePod: more than 128 back is a reboot.
+        // The vehicle count of a `PlacePod`: more than 128 back is a reboot.
         check(
             "total-8",
             &[(250, 3, 9), (100, 3, 3), (128, 0, 128), (127, 0, 0)],

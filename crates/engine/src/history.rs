@@ -187,6 +187,23 @@ impl History {
         holds.chain(aside).collect()
     }
 
+    /// All readings with their standing.
+    pub fn standings(&self) -> impl Iterator<Item = (&Kept, Standing)> {
+        let holds = self.samples.iter().map(|kept| (kept, Standing::Applied));
+        holds.chain(self.aside.iter().map(|kept| (kept, standing_aside(kept))))
+    }
+
+    /// The standing of one reading, as one edge numbered it.
+    pub fn standing_of(&self, kept: &Kept) -> Option<Standing> {
+        let all = self.at(kept.at).into_iter();
+        let is_it = |one: &Kept| {
+            one.is_same(kept) && (one.edge, one.received_at) == (kept.edge, kept.received_at)
+        };
+        all.filter(|(one, _)| is_it(one))
+            .map(|(_, standing)| standing)
+            .next()
+    }
+
     /// Takes a reading in where copies of it, or contradictions that may come back, are known.
     fn settle(&mut self, kept: Kept, quantity: Quantity) -> Fate {
         let mut moved = Vec::new();

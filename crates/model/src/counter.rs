@@ -1,7 +1,7 @@
 //! What the counts of a channel mean: the device profile says it, the inventory carries it.
 //!
 //! Sensors count in four ways (devices.md B1.7): up to 16 bits and from 0 after a reboot (Nwave),
-//! 8 bits (Libelium, PlacePod), passages since the last message (Parametric), and 32 bits that
+//! 8 bits (Libelium, `PlacePod`), passages since the last message (Parametric), and 32 bits that
 //! survive a power cut (Procon LD120). Where nothing is said, a decrease is judged by what is
 //! plausible at 8, 16 and 32 bits.
 

@@ -200,7 +200,13 @@ fn value(
         Quantity::Exits => Measurement::Exits(counter.step(draft)),
         Quantity::Distance => Measurement::Distance(pick(&distances, drawn)),
         Quantity::Fill => {
-            Measurement::Fill(FillLevel::from_hundredths(pick(&levels, drawn)).unwrap())
+            // The second of a run is sometimes a spike, and the third a little lower.
+            let level: u16 = match draft.repetition {
+                1 if drawn % 3 == 0 => pick(&levels, drawn / 3),
+                2.. if drawn % 3 == 0 => pick(&levels, drawn).saturating_sub(1_000),
+                _ => pick(&levels, drawn),
+            };
+            Measurement::Fill(FillLevel::from_hundredths(level).unwrap())
         }
         Quantity::Temperature => Measurement::Temperature(i32::from(drawn)),
         // Above 100 it is out of range.
