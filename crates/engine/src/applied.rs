@@ -22,9 +22,8 @@ impl Engine {
     /// Brings everything in step with what became of a reading.
     pub(crate) fn on_fate(
         &mut self,
-        index: u32,
-        (kept, own): (&Kept, Standing),
-        fate: Fate,
+        (index, kept): (u32, &Kept),
+        (own, fate): (Standing, Fate),
         settings: &Settings,
         out: &mut Vec<Output>,
     ) {

@@ -175,7 +175,7 @@ impl Engine {
             device.health.battery = Some(percent);
         }
         if let Some(channel) = resolved.channel {
-            self.on_fate(channel, (&kept, own), fate, settings, out);
+            self.on_fate((channel, &kept), (own, fate), settings, out);
         }
         None
     }

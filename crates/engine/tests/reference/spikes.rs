@@ -53,12 +53,11 @@ pub fn doubted(levels: &[Level], settings: &Settings, broken: Broken) -> (Vec<i6
                 let back = height(it) - height(after);
                 let home = height(before) - height(after);
                 let is_emptying = -away >= drop && home >= drop;
-                let leaves = match away > 0 {
-                    true => away > limit && back > limit && too_fast(before, it),
-                    false => {
-                        let is_spared = is_emptying && broken != Broken::EmptyingsAreSpikes;
-                        away < -limit && back < -limit && too_fast(it, after) && !is_spared
-                    }
+                let leaves = if away > 0 {
+                    away > limit && back > limit && too_fast(before, it)
+                } else {
+                    let is_spared = is_emptying && broken != Broken::EmptyingsAreSpikes;
+                    away < -limit && back < -limit && too_fast(it, after) && !is_spared
                 };
                 leaves && home.abs() <= limit
             }

@@ -202,8 +202,8 @@ fn value(
         Quantity::Fill => {
             // The second of a run is sometimes a spike, and the third a little lower.
             let level: u16 = match draft.repetition {
-                1 if drawn % 3 == 0 => pick(&levels, drawn / 3),
-                2.. if drawn % 3 == 0 => pick(&levels, drawn).saturating_sub(1_000),
+                1 if drawn.is_multiple_of(3) => pick(&levels, drawn / 3),
+                2.. if drawn.is_multiple_of(3) => pick(&levels, drawn).saturating_sub(1_000),
                 _ => pick(&levels, drawn),
             };
             Measurement::Fill(FillLevel::from_hundredths(level).unwrap())
@@ -252,9 +252,10 @@ fn send(
             _ => TimeSource::Corrected,
         },
         // Few numbers, so that counters stand still, and begin again.
-        sequence: match is_from_network {
-            true => pick(&[Some(0), Some(1), Some(0), None], run.sequence),
-            false => pick(&sequences, run.sequence),
+        sequence: if is_from_network {
+            pick(&[Some(0), Some(1), Some(0), None], run.sequence)
+        } else {
+            pick(&sequences, run.sequence)
         },
         sample: sample(value, quality),
     };
