@@ -16,8 +16,8 @@ use std::time::Instant;
 
 use huitian_engine::{Engine, LateReadings, Recompute};
 use huitian_model::{
-    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, Device,
-    DeviceId, EdgeId, Facility, FacilityId, FacilityKind, Frame, Inventory, LotFigures,
+    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, CounterRule,
+    Device, DeviceId, EdgeId, Facility, FacilityId, FacilityKind, Frame, Inventory, LotFigures,
     Measurement, Origin, Partition, Position, Quantity, Reading, Record, Sample, Settings, Site,
     SiteId, Tick, TimeSource, UtcMs, WindowBody, WindowKey, WindowLength, WindowRow, WindowStatus,
     wire,
@@ -66,6 +66,7 @@ fn inventory() -> Inventory {
                 facility: facility.clone(),
                 asset: Some(AssetId::new(&name(bay)).unwrap()),
             },
+            counter: CounterRule::Unstated,
         };
         let device = Device {
             id: DeviceId::new(&name(bay)).unwrap(),
@@ -123,7 +124,7 @@ fn frame(step: i64, first_n: u64) -> Record {
 
 fn log() -> Vec<Vec<u8>> {
     let mut log = Vec::new();
-    let mut add = |record: &Record| log.push(wire::encode(record).unwrap());
+    let mut add = |record: &Record| log.push(wire::encode_record(record).unwrap());
     add(&Record::Settings {
         version: 1,
         settings: Settings::with_defaults().unwrap(),
@@ -197,7 +198,7 @@ fn main() {
     let begun = Instant::now();
     let mut late = LateReadings::new(&live);
     for bytes in &log {
-        late.note(&wire::decode(bytes).unwrap());
+        late.note(&wire::decode_record(bytes).unwrap());
     }
     println!(
         "{} late readings found in {:?}",
@@ -207,7 +208,7 @@ fn main() {
     let mut again = Recompute::new(&live, Position(0));
     again.remember_from(late.earliest.unwrap());
     for (position, bytes) in (1..).zip(&log) {
-        again.apply(Position(position), &wire::decode(bytes).unwrap());
+        again.apply(Position(position), &wire::decode_record(bytes).unwrap());
     }
     let reach = again.reach();
     println!(

@@ -3,12 +3,14 @@
 //! A fall empties a bin where the reading after it shows it too: `v[i-1] - v[i]` and
 //! `v[i-1] - v[i+1]` are both at least `emptied_drop`, bad readings left out. Overflow begins at
 //! the first level at or above `on` and ends at the first at or below `off`; bad readings and
-//! silence neither begin nor end it.
+//! silence neither begin nor end it. Levels that are spikes ([`crate::spike`]) are left out of all
+//! of it, and so is a newest level that may be one.
 
 use huitian_model::{BinFigures, Settings, UtcMs};
 use serde::{Deserialize, Serialize};
 
-use crate::kept::{EMPTIED, Kept, OVERFLOWS, level};
+use crate::kept::{EMPTIED, HELD_BACK, Kept, OVERFLOWS, REJECTED, level};
+use crate::spike::{Level, Spikes, Verdict};
 
 /// How a reading becomes a fill level.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -46,6 +48,7 @@ pub struct Limits {
     on: i32,
     off: i32,
     drop: i32,
+    spikes: Spikes,
 }
 
 impl Limits {
@@ -55,6 +58,7 @@ impl Limits {
             on: i32::from(settings.overflow.on.hundredths()),
             off: i32::from(settings.overflow.off.hundredths()),
             drop: i32::from(settings.emptied_drop.hundredths()),
+            spikes: Spikes::of(settings),
         }
     }
 }
@@ -156,26 +160,82 @@ pub struct Rules {
     pub valid_for_ms: i64,
 }
 
+impl Rules {
+    fn level(&self, kept: &Kept) -> Level {
+        (kept.at, self.geometry.hundredths(kept))
+    }
+}
+
+/// The first value from a place on.
+fn value_from(samples: &[Kept], place: usize) -> Option<&Kept> {
+    let rest = samples.get(place..).unwrap_or_default();
+    rest.iter().find(|kept| kept.has_value())
+}
+
+fn least(one: Option<UtcMs>, other: Option<UtcMs>) -> Option<UtcMs> {
+    one.into_iter().chain(other).min()
+}
+
 impl Ledger {
     /// Takes in the readings from `first` on. Returns the earliest instant before these readings
-    /// for which something changed: an emptying is seen one reading late.
+    /// for which something changed: emptyings and spikes are seen one reading late.
     pub fn advance(&mut self, samples: &mut [Kept], first: usize, rules: &Rules) -> Option<UtcMs> {
-        let mut earliest: Option<UtcMs> = None;
-        let mut place = first;
-        while let Some(kept) = samples.get_mut(place) {
-            let step = self.state.step(kept, rules);
-            let overflows = if self.state.open.is_some() {
-                OVERFLOWS
+        let next = value_from(samples, first).map(|kept| rules.level(kept));
+        let seen = samples.get_mut(..first).unwrap_or_default();
+        let newest = seen.iter_mut().rev().find(|kept| kept.has_value());
+        let mut decided = None;
+        if let (Some(next), Some(newest)) = (next, newest) {
+            let was_held_back = newest.marks & HELD_BACK != 0;
+            let before = if was_held_back {
+                self.state.last
             } else {
-                0
+                self.state.before
             };
-            kept.marks = (kept.marks & EMPTIED) | overflows;
+            let verdict = rules
+                .limits
+                .spikes
+                .judge(before, rules.level(newest), Some(next));
+            match (was_held_back, verdict) {
+                (true, Verdict::Rejected) => {
+                    newest.marks = REJECTED;
+                    decided = Some(newest.at);
+                }
+                (true, _) | (false, Verdict::Rejected) => return self.again(samples, rules),
+                (false, _) => {}
+            }
+        }
+        least(decided, self.fold(samples, first, rules))
+    }
+
+    /// Takes in the readings from `first` on, each judged by the one after it.
+    fn fold(&mut self, samples: &mut [Kept], first: usize, rules: &Rules) -> Option<UtcMs> {
+        let mut earliest: Option<UtcMs> = None;
+        for place in first..samples.len() {
+            let after = value_from(samples, place + 1).map(|kept| rules.level(kept));
+            let Some(kept) = samples.get_mut(place) else {
+                break;
+            };
+            if kept.has_value() {
+                let level = rules.level(kept);
+                let verdict = rules.limits.spikes.judge(self.state.last, level, after);
+                kept.marks = match verdict {
+                    Verdict::Believed => 0,
+                    Verdict::HeldBack => HELD_BACK,
+                    Verdict::Rejected => REJECTED,
+                };
+                if verdict != Verdict::Believed {
+                    continue;
+                }
+            }
+            let step = self.state.step(kept, rules);
+            let is_open = self.state.open.is_some();
+            kept.marks = if is_open { OVERFLOWS } else { 0 };
             if let Some(emptying) = step.emptied {
                 self.emptyings.push(emptying);
                 let seen = samples.get_mut(..place).unwrap_or_default();
                 if let Some(fallen) = seen.iter_mut().rev().find(|kept| kept.at == emptying.0) {
                     fallen.marks |= EMPTIED;
-                    earliest = Some(earliest.map_or(fallen.at, |first| first.min(fallen.at)));
+                    earliest = least(earliest, Some(fallen.at));
                 }
             }
             if let Some(ended) = step.ended
@@ -188,7 +248,6 @@ impl Ledger {
                 (Some(open), _) => self.episodes.push(open),
                 (None, _) => {}
             }
-            place += 1;
         }
         earliest
     }
@@ -202,27 +261,31 @@ impl Ledger {
     }
 
     /// Derives all anew from all readings that are kept. Returns the earliest instant at which an
-    /// emptying came or went.
+    /// emptying or a spike came or went.
     pub fn again(&mut self, samples: &mut [Kept], rules: &Rules) -> Option<UtcMs> {
         let old = std::mem::take(&mut self.emptyings);
+        let doubt = |kept: &Kept| kept.marks & (REJECTED | HELD_BACK);
+        let doubts: Vec<u8> = samples.iter().map(doubt).collect();
         self.begin_again();
         for kept in samples.iter_mut() {
             kept.marks = 0;
         }
-        self.advance(samples, 0, rules);
+        self.fold(samples, 0, rules);
         let differs = |all: &[Emptying], others: &[Emptying]| {
             let lost = all.iter().find(|one| !others.contains(one));
             lost.map(|(at, ..)| *at)
         };
         let lost = differs(&old, &self.emptyings);
         let found = differs(&self.emptyings, &old);
-        lost.into_iter().chain(found).min()
+        let mut judged = samples.iter().zip(doubts);
+        let judged = judged.find(|(kept, before)| doubt(kept) != *before);
+        least(least(lost, found), judged.map(|(kept, _)| kept.at))
     }
 
     /// Forgets the given oldest readings; returns how many episodes and emptyings went with them.
     pub fn forget(&mut self, samples: &[Kept], rules: &Rules) -> (usize, usize) {
         let (mut episodes, mut emptyings) = (0, 0);
-        for kept in samples {
+        for kept in samples.iter().filter(|kept| !kept.is_left_out()) {
             let step = self.base.step(kept, rules);
             episodes += usize::from(step.ended.is_some());
             emptyings += usize::from(step.emptied.is_some());
@@ -232,18 +295,32 @@ impl Ledger {
         (episodes, emptyings)
     }
 
-    /// The last fall before `late` that a reading in time can still confirm or deny as an
-    /// emptying: the windows of that instant may change, however old it is.
-    pub fn pending_fall(&self, samples: &[Kept], rules: &Rules, late: UtcMs) -> Option<UtcMs> {
-        let mut before = self.base.before.map(|(_, level)| level);
-        let mut last = self.base.last;
+    /// The earliest instant of which a reading in time can still change what is said of it: the
+    /// last level before `late` may be a fall that it confirms as an emptying, or a level that it
+    /// shows to be a spike, or none; and the fall before that one is confirmed by what is then
+    /// believed. The windows of that instant may change, however old it is.
+    pub fn pending(&self, samples: &[Kept], rules: &Rules, late: UtcMs) -> Option<UtcMs> {
+        let (mut before, mut last) = (self.base.before, self.base.last);
+        let mut newest = None;
         let values = samples.iter().filter(|kept| kept.has_value());
         for kept in values.take_while(|kept| kept.at < late) {
-            before = last.map(|(_, level)| level);
-            last = Some((kept.at, rules.geometry.hundredths(kept)));
+            // The one before it has been judged by it; itself it may be judged anew.
+            if let Some(judged) = newest.replace(kept).filter(|kept| kept.is_believed()) {
+                (before, last) = (last, Some(rules.level(judged)));
+            }
         }
-        let ((at, fallen), before) = (last?, before?);
-        (before - fallen >= rules.limits.drop).then_some(at)
+        let fell = |from: Option<Level>, to: Level| {
+            from.is_some_and(|from| from.1 - to.1 >= rules.limits.drop)
+        };
+        let Some(newest) = newest else {
+            return last.filter(|last| fell(before, *last)).map(|last| last.0);
+        };
+        let level = rules.level(newest);
+        if !rules.limits.spikes.is_open(last, level) {
+            return fell(last, level).then_some(level.0);
+        }
+        let confirmed = last.filter(|last| fell(before, *last));
+        Some(confirmed.map_or(level.0, |fallen| fallen.0))
     }
 
     /// The last emptying that is remembered.
@@ -267,7 +344,17 @@ pub fn add_up(
 ) {
     let mut low = i32::MAX;
     let mut high = i32::MIN;
-    let mut rest = samples.iter().skip(first.saturating_sub(1)).peekable();
+    let mut rejected = 0;
+    let seen = samples.get(..first).unwrap_or_default();
+    let held = seen.iter().rposition(|kept| !kept.is_left_out());
+    let all = samples.iter().skip(held.unwrap_or(first));
+    let mut rest = all
+        .filter(|kept| {
+            let is_inside = kept.at >= from && kept.at < to;
+            rejected += u32::from(is_inside && kept.marks & REJECTED != 0);
+            !kept.is_left_out()
+        })
+        .peekable();
     while let Some(kept) = rest.next() {
         if kept.at >= to {
             break;
@@ -296,6 +383,7 @@ pub fn add_up(
             figures.last = Some(level(hundredths));
         }
     }
+    figures.rejected = rejected;
     if low <= high {
         figures.min = Some(level(low));
         figures.max = Some(level(high));

@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    AssetId, AssetKind, Binding, ChannelRef, Facility as Plan, FacilityKind, Inventory, Quantity,
-    SiteId,
+    AssetId, AssetKind, Binding, ChannelRef, CounterRule, Facility as Plan, FacilityKind,
+    Inventory, Quantity, SiteId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,8 @@ pub struct Bound {
     pub binds: Binding,
     /// How long a reading holds, ms.
     pub valid_for_ms: i64,
+    /// What its counts mean.
+    pub counter: CounterRule,
 }
 
 /// All that the inventory says of a facility.
@@ -74,6 +76,7 @@ pub fn definitions(
                 quantity: channel.quantity,
                 binds: channel.binds.clone(),
                 valid_for_ms: device.valid_for_ms(),
+                counter: channel.counter,
             });
         }
     }
@@ -198,7 +201,7 @@ fn bind_to_lot(bound: &Bound, index: u32, lot: &mut Lot) -> Role {
             let is_entry = bound.quantity == Quantity::Entries;
             Role::Gate {
                 is_entry,
-                counter: Counter::default(),
+                counter: Counter::new(bound.counter),
             }
         }
         _ => Role::Other,

@@ -12,7 +12,7 @@ use crate::bay::BayState;
 use crate::bin::{Geometry, Ledger};
 use crate::finding::Runs;
 use crate::gate::Counter;
-use crate::history::{Fate, History};
+use crate::history::{Done, History};
 use crate::kept::Kept;
 use crate::timeline::{Level, Timeline};
 
@@ -122,6 +122,11 @@ impl Channel {
         Some(self.history.newest()?.at.plus(self.valid_for_ms))
     }
 
+    /// When a reading stops to hold, if no other ends it before.
+    pub const fn expiry_of(&self, kept: &Kept) -> UtcMs {
+        kept.at.plus(self.valid_for_ms)
+    }
+
     /// The newest reading, where it holds at an instant.
     pub fn holding(&self, now: UtcMs) -> Option<&Kept> {
         self.history
@@ -129,26 +134,31 @@ impl Channel {
             .filter(|kept| now < kept.at.plus(self.valid_for_ms))
     }
 
-    /// Keeps the derived state in step with what became of a reading.
-    pub fn note(&mut self, fate: Fate) {
-        let place = match fate {
-            Fate::Inserted(place) | Fate::Replaced(place, _) => place,
-            Fate::Duplicate | Fate::Beaten => return,
+    /// Keeps the derived state in step with a change of what holds.
+    pub fn note(&mut self, done: Done) {
+        let (place, at) = match done {
+            Done::Inserted(place) | Done::Replaced(place, _) => {
+                let kept = self.history.samples().get(place);
+                (place, kept.map(|kept| kept.at))
+            }
+            Done::Removed(place, old) => (place, Some(old.at)),
         };
-        if place < self.derived
-            && let Some(kept) = self.history.samples().get(place)
-        {
-            let at = kept.at;
+        // Once anything is to be derived anew, places say nothing about what has been derived.
+        let is_anew = place < self.derived || self.derive_from.is_some();
+        if let Some(at) = at.filter(|_| is_anew) {
             self.derive_from = Some(self.derive_from.map_or(at, |from| from.min(at)));
+        }
+        if matches!(done, Done::Removed(..)) && place < self.derived {
+            self.derived -= 1;
         }
     }
 
-    /// Brings the timeline in step with what became of a reading.
-    pub fn draw(&mut self, fate: Fate, capacity: i64, timeline: &mut Timeline) {
-        match fate {
-            Fate::Inserted(place) => self.draw_inserted(place, capacity, timeline),
-            Fate::Replaced(place, old) => self.draw_replaced(place, &old, capacity, timeline),
-            Fate::Duplicate | Fate::Beaten => {}
+    /// Brings the timeline in step with a change of what holds.
+    pub fn draw(&mut self, done: Done, capacity: i64, timeline: &mut Timeline) {
+        match done {
+            Done::Inserted(place) => self.draw_inserted(place, capacity, timeline),
+            Done::Replaced(place, old) => self.draw_replaced(place, &old, capacity, timeline),
+            Done::Removed(place, old) => self.draw_removed(place, &old, capacity, timeline),
         }
     }
 
@@ -180,6 +190,38 @@ impl Channel {
                 timeline.shift(end, Level::default().minus(level));
             }
             None => self.is_closed = false,
+        }
+    }
+
+    /// Takes back what [`Self::draw_inserted`] drew: the one before holds again, and where it is
+    /// the newest now, its end is left open unless it has long been drawn.
+    fn draw_removed(&mut self, place: usize, old: &Kept, capacity: i64, timeline: &mut Timeline) {
+        let samples = self.history.samples();
+        let next = samples.get(place).map(|kept| kept.at);
+        let level = self.level(old, capacity);
+        let old_expiry = old.at.plus(self.valid_for_ms);
+        match next {
+            Some(next) => timeline.shift(next.min(old_expiry), level),
+            None if self.is_closed => timeline.shift(old_expiry, level),
+            None => {}
+        }
+        let mut start = level;
+        let mut is_closed = false;
+        if let Some(before) = place.checked_sub(1).and_then(|before| samples.get(before)) {
+            let held = self.level(before, capacity);
+            let expiry = before.at.plus(self.valid_for_ms);
+            if expiry < old.at {
+                is_closed = true;
+            } else {
+                start = level.minus(held);
+                if let Some(next) = next {
+                    timeline.shift(next.min(expiry), Level::default().minus(held));
+                }
+            }
+        }
+        timeline.shift(old.at, Level::default().minus(start));
+        if next.is_none() {
+            self.is_closed = is_closed;
         }
     }
 

@@ -158,13 +158,13 @@ fn bin_current(bin: &Bin, channels: &Arena<Channel>, now: UtcMs) -> BinCurrent {
     };
     let samples = channel.history.samples();
     let fill = |kept: &Kept| level(geometry.hundredths(kept));
-    let last = samples.iter().rev().find(|kept| kept.has_value());
+    // A level that may be a spike shows when the next one has confirmed it.
+    let newest = samples.iter().rev().find(|kept| !kept.is_left_out());
+    let last = samples.iter().rev().find(|kept| kept.is_believed());
     view.last_fill = last.map(fill);
-    view.fill = channel
-        .holding(now)
-        .filter(|kept| kept.has_value())
-        .map(fill);
-    view.bad = channel.history.newest().and_then(Kept::bad);
+    let holding = newest.filter(|kept| kept.has_value() && now < channel.expiry_of(kept));
+    view.fill = holding.map(fill);
+    view.bad = newest.and_then(Kept::bad);
     view.newest_at = channel.history.newest().map(|kept| kept.at);
     view.overflow_since = ledger.overflow_since();
     view.emptied_at = ledger.emptied_at();

@@ -17,9 +17,7 @@ pub fn derive(facility: &mut Facility, channels: &mut Arena<Channel>, settings: 
     for index in std::mem::take(&mut facility.to_derive) {
         if let Some(channel) = channels.get_mut(index) {
             channel.is_listed = false;
-            derive_channel(facility, channel, index, settings);
-            channel.derived = channel.history.samples().len();
-            channel.derive_from = None;
+            derive_now(facility, channel, index, settings);
         }
     }
 }
@@ -78,12 +76,19 @@ fn derive_channel(facility: &mut Facility, channel: &mut Channel, index: u32, se
     }
 }
 
-/// The last fall of a bin's channel that may still become an emptying; see
-/// [`crate::bin::Ledger::pending_fall`].
-pub fn pending_fall(channel: &Channel, settings: &Settings, late: UtcMs) -> Option<UtcMs> {
+/// Brings what is derived of one channel's readings up to date before its facility's turn comes.
+pub fn derive_now(facility: &mut Facility, channel: &mut Channel, index: u32, settings: &Settings) {
+    derive_channel(facility, channel, index, settings);
+    channel.derived = channel.history.samples().len();
+    channel.derive_from = None;
+}
+
+/// The earliest instant of a bin's channel that may still be judged otherwise; see
+/// [`crate::bin::Ledger::pending`].
+pub fn pending(channel: &Channel, settings: &Settings, late: UtcMs) -> Option<UtcMs> {
     let rules = channel_rules(channel, Limits::of(settings))?;
     match &channel.role {
-        Role::Bin { ledger, .. } => ledger.pending_fall(channel.history.samples(), &rules, late),
+        Role::Bin { ledger, .. } => ledger.pending(channel.history.samples(), &rules, late),
         Role::Bay(..) | Role::Counted { .. } | Role::Gate { .. } | Role::Other => None,
     }
 }

@@ -6,7 +6,8 @@ use huitian_model::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::kept::DAY_MS;
+use crate::history::Standing;
+use crate::kept::{DAY_MS, Kept};
 
 /// An account that has not changed for so long is forgotten, ms. Its row is absolute, so readings
 /// of its day that came later still would begin it anew: 90 days are as long as readings are kept
@@ -30,6 +31,14 @@ struct Account {
     counts: Counts,
     is_changed: bool,
     changed_at: UtcMs,
+}
+
+/// Where readings of one fate are counted; none is applied.
+const fn place(counts: &mut Counts, reason: Option<Reason>) -> &mut u64 {
+    match reason {
+        None => &mut counts.applied,
+        Some(reason) => counts.by_mut(reason),
+    }
 }
 
 /// How a device is.
@@ -108,18 +117,19 @@ impl Device {
     pub fn count(&mut self, edge: u16, day: i32, reason: Option<Reason>) {
         if let Some(counts) = self.counts(edge, day) {
             counts.accepted += 1;
-            match reason {
-                None => counts.applied += 1,
-                Some(reason) => *counts.by_mut(reason) += 1,
-            }
+            *place(counts, reason) += 1;
         }
     }
 
-    /// Moves a reading that was applied to the superseded ones.
-    pub fn supersede(&mut self, edge: u16, day: i32) {
-        if let Some(counts) = self.counts(edge, day) {
-            counts.applied = counts.applied.saturating_sub(1);
-            counts.superseded += 1;
+    /// Accounts a reading otherwise than before. One that a repair took in stays late.
+    pub fn restate(&mut self, kept: &Kept, before: Standing, now: Standing) {
+        if kept.is_taken_in_late() {
+            return;
+        }
+        if let Some(counts) = self.counts(kept.edge, kept.day()) {
+            let old = place(counts, before.reason());
+            *old = old.saturating_sub(1);
+            *place(counts, now.reason()) += 1;
         }
     }
 

@@ -35,9 +35,11 @@ pub struct Engine {
     pub(crate) account_news: Vec<u32>,
     /// Partition time at which the past was last forgotten.
     pub(crate) forgot_at: Option<UtcMs>,
-    /// Numbers seen ahead of their edges' marks. Last, so that snapshots of before it was there
-    /// can be read.
+    /// Numbers seen ahead of their edges' marks.
     pub(crate) ahead: Ahead,
+    /// Of a recomputation, for which nothing is late: how old a reading is that was.
+    #[serde(skip)]
+    pub(crate) late_after_ms: Option<i64>,
 }
 
 impl Engine {
@@ -59,6 +61,7 @@ impl Engine {
             account_news: Vec::new(),
             forgot_at: None,
             ahead: Ahead::default(),
+            late_after_ms: None,
         }
     }
 

@@ -6,16 +6,11 @@ use huitian_model::{
     Sample, Settings, UtcMs,
 };
 
-use crate::channel::{Channel, Role};
 use crate::device::Device;
 use crate::edges::holds;
 use crate::engine::Engine;
-use crate::facility::Kind;
-use crate::finding::Bounds;
-use crate::history::Fate;
+use crate::history::{Fate, Standing};
 use crate::kept::{Kept, day_of};
-use crate::overflow::View;
-use crate::tick::{alert_id, view_of};
 
 /// A channel of a frame, resolved once.
 #[derive(Clone, Copy)]
@@ -141,6 +136,7 @@ impl Engine {
         out: &mut Vec<Output>,
     ) -> Option<Reason> {
         let Ground { settings, edge } = *ground;
+        let is_taken_in_late = self.is_taken_in_late(reading.at);
         let device = self.devices.get_mut(resolved.device)?;
         if !device.is_listed {
             device.is_listed = true;
@@ -160,25 +156,17 @@ impl Engine {
             device.count(edge, day, reason);
             return reason;
         };
-        let kept = Kept::new(reading, edge);
-        let fate = channel.history.offer(kept, channel.quantity);
-        match fate {
-            Fate::Duplicate => {
-                device.count(edge, day, Some(Reason::Duplicate));
-                return None;
-            }
-            Fate::Beaten => {
-                device.count(edge, day, Some(Reason::Superseded));
-                return None;
-            }
-            Fate::Replaced(_, old) => {
-                device.count(edge, day, None);
-                device.supersede(old.edge, old.day);
-            }
-            Fate::Inserted(_) => device.count(edge, day, None),
+        let mut kept = Kept::new(reading, edge);
+        if is_taken_in_late {
+            kept.take_in_late();
         }
-        device.hear(reading.at, reading.received_at);
-        if let Sample::Good(Measurement::Battery(percent)) = reading.sample
+        let fate = channel.history.offer(kept, channel.quantity);
+        let own = account(device, &kept, &fate);
+        if own == Standing::Applied {
+            device.hear(reading.at, reading.received_at);
+        }
+        if own == Standing::Applied
+            && let Sample::Good(Measurement::Battery(percent)) = reading.sample
             && channel
                 .history
                 .newest()
@@ -187,104 +175,29 @@ impl Engine {
             device.health.battery = Some(percent);
         }
         if let Some(channel) = resolved.channel {
-            self.on_applied(channel, (&kept, fate), settings, out);
+            self.on_fate((channel, &kept), (own, fate), settings, out);
         }
         None
     }
-
-    /// Brings everything in step with a reading that was applied.
-    fn on_applied(
-        &mut self,
-        index: u32,
-        (kept, fate): (&Kept, Fate),
-        settings: &Settings,
-        out: &mut Vec<Output>,
-    ) {
-        let Some(channel) = self.channels.get_mut(index) else {
-            return;
-        };
-        let Some(facility) = self.facilities.get_mut(channel.facility) else {
-            return;
-        };
-        facility.is_touched = true;
-        facility.newest_at = facility.newest_at.max(Some(kept.at));
-        facility.book.mark(kept.at);
-        let is_newest = channel
-            .history
-            .newest()
-            .is_some_and(|newest| newest.at == kept.at);
-        if is_newest {
-            facility.holds_until(kept.at.plus(channel.valid_for_ms));
-        }
-        if matches!(channel.role, Role::Other) {
-            return;
-        }
-        let capacity = facility.capacity();
-        if let Some(timeline) = facility.timeline(&channel.role) {
-            channel.draw(fate, capacity, timeline);
-        }
-        channel.note(fate);
-        if !channel.is_listed {
-            channel.is_listed = true;
-            facility.to_derive.push(index);
-        }
-        note_run(channel, kept, capacity, settings);
-        if kept.has_value() {
-            self.watch_bin((index, kept.at), settings, out);
-        }
-    }
-
-    /// Looks at the overflow rule of a bin whose newest known level is that of `at`.
-    fn watch_bin(&mut self, (index, at): (u32, UtcMs), settings: &Settings, out: &mut Vec<Output>) {
-        let Some(channel) = self.channels.get(index) else {
-            return;
-        };
-        let Role::Bin { bin, geometry, .. } = &channel.role else {
-            return;
-        };
-        let Some(facility) = self.facilities.get_mut(channel.facility) else {
-            return;
-        };
-        let Kind::Station(bins) = &mut facility.kind else {
-            return;
-        };
-        let place = usize::try_from(*bin).unwrap_or(usize::MAX);
-        let Some(bin) = bins.get_mut(place) else {
-            return;
-        };
-        let view = view_of(channel, *geometry, settings, self.now.unwrap_or(at));
-        let is_newest = view.newest.is_some_and(|(newest, fill)| {
-            newest == at && (bin.watch.is_open() || fill >= settings.overflow.on)
-        });
-        if !is_newest {
-            return;
-        }
-        let view = View {
-            settings_version: self.settings_version,
-            ..view
-        };
-        let (site, id, asset) = (&facility.site, &facility.id, &bin.asset);
-        let identify = |raised_at| alert_id(&settings.overflow, (site, id, asset), raised_at);
-        let mut rows = Vec::new();
-        bin.watch.look(&view, identify, &mut rows);
-        out.extend(rows.into_iter().map(Output::Alert));
-    }
 }
 
-/// Follows the odd runs of a count.
-fn note_run(channel: &mut Channel, kept: &Kept, capacity: i64, settings: &Settings) {
-    let in_use = channel.level(kept, capacity).in_use;
-    if let Role::Counted { runs, .. } = &mut channel.role
-        && kept.has_value()
-    {
-        let frozen_after_ms = settings.frozen_after_ms;
-        runs.note(
-            kept.at,
-            in_use,
-            Bounds {
-                capacity,
-                frozen_after_ms,
-            },
-        );
+/// Counts a reading by its fate, and those that are accounted otherwise because of it; returns as
+/// what it is accounted itself.
+fn account(device: &mut Device, kept: &Kept, fate: &Fate) -> Standing {
+    let own = match fate {
+        Fate::Inserted(_) | Fate::Replaced(..) => Standing::Applied,
+        Fate::Duplicate => Standing::Duplicate,
+        Fate::Beaten => Standing::Superseded,
+        Fate::Settled(settlement) => settlement.own,
+    };
+    device.count(kept.edge, kept.day(), own.reason());
+    if let Fate::Replaced(_, old) = fate {
+        device.restate(old, Standing::Applied, Standing::Superseded);
     }
+    if let Fate::Settled(settlement) = fate {
+        for (one, before, now) in &settlement.moved {
+            device.restate(one, *before, *now);
+        }
+    }
+    own
 }

@@ -1,6 +1,6 @@
-//! A gate's cumulative counter: vehicles between consecutive values in event time.
+//! A gate's counter: vehicles between consecutive values in event time, or by each value.
 
-use huitian_model::UtcMs;
+use huitian_model::{CounterBits, CounterRule, UtcMs};
 use serde::{Deserialize, Serialize};
 
 use crate::kept::Kept;
@@ -9,17 +9,33 @@ use crate::kept::Kept;
 /// lets one vehicle through in 3 s, so 1,000 are 50 minutes without a pause.
 pub const PLAUSIBLE: i64 = 1_000;
 
-/// Vehicles between two values. A decrease is a wrap at 8, 16 or 32 bits where both the rest up
-/// to the wrap and the whole step are plausible; else it is a reset, and the new value counts
-/// where it is plausible.
-pub fn step(before: u32, value: u32) -> i64 {
-    let (before, value) = (i64::from(before), i64::from(value));
+/// Vehicles that a value says have passed since the value before it. A first total says nothing;
+/// an interval says it by itself. A decrease of a total is a wrap where the rule knows one and
+/// both the rest up to it and the whole step are plausible; else it is a reset, and the new value
+/// counts where it is plausible.
+pub fn step(rule: CounterRule, before: Option<u32>, value: u32) -> i64 {
+    let value = i64::from(value);
+    let (wraps, stored) = match &rule {
+        CounterRule::Interval => return value,
+        CounterRule::Unstated => (CounterBits::ALL.as_slice(), true),
+        CounterRule::Total { wrap, stored } => (wrap.as_slice(), *stored),
+    };
+    let Some(before) = before.map(i64::from) else {
+        return 0;
+    };
     if value >= before {
         return value - before;
     }
-    for bits in [8, 16, 32] {
-        let to_wrap = (1_i64 << bits) - before;
-        if (1..=PLAUSIBLE).contains(&to_wrap) && value + to_wrap <= PLAUSIBLE {
+    for bits in wraps {
+        // After a power cut a counter that is not stored shows a low value too: of two such
+        // values the wrap is believed only where it is the shorter way.
+        let plausible = if stored {
+            PLAUSIBLE
+        } else {
+            PLAUSIBLE.min(bits.values() / 2)
+        };
+        let to_wrap = bits.values() - before;
+        if (1..=plausible).contains(&to_wrap) && value + to_wrap <= plausible {
             return value + to_wrap;
         }
     }
@@ -38,6 +54,7 @@ struct Passed {
 /// Vehicles that passed a gate one way.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Counter {
+    rule: CounterRule,
     base: Option<u32>,
     base_total: i64,
     last: Option<u32>,
@@ -48,15 +65,31 @@ pub struct Counter {
 pub type Difference = (UtcMs, i64);
 
 impl Counter {
+    /// A counter of which nothing is known yet.
+    pub fn new(rule: CounterRule) -> Self {
+        Self {
+            rule,
+            ..Self::default()
+        }
+    }
+
+    /// What its values mean from here on.
+    pub const fn obey(&mut self, rule: CounterRule) {
+        self.rule = rule;
+    }
+
+    /// What its values mean.
+    pub const fn rule(&self) -> CounterRule {
+        self.rule
+    }
+
     /// Takes in further readings in event time.
     pub fn advance(&mut self, samples: &[Kept]) -> Vec<Difference> {
         let first = self.passed.len();
         for kept in samples.iter().filter(|kept| kept.has_value()) {
             let value = kept.unsigned();
-            let Some(before) = self.last.replace(value) else {
-                continue;
-            };
-            let vehicles = step(before, value);
+            let before = self.last.replace(value);
+            let vehicles = step(self.rule, before, value);
             if vehicles > 0 {
                 let total = self.total().wrapping_add(vehicles);
                 self.passed.push(Passed {
@@ -134,10 +167,18 @@ impl Counter {
 
 #[cfg(test)]
 mod tests {
-    use super::step;
+    use super::*;
+
+    fn check(rule: &str, cases: &[(u32, u32, i64)]) {
+        let parsed = rule.parse().unwrap();
+        for (before, value, vehicles) in cases {
+            let found = step(parsed, Some(*before), *value);
+            assert_eq!(found, *vehicles, "{rule}: {before} -> {value}");
+        }
+    }
 
     #[test]
-    fn a_decrease_is_a_wrap_only_where_it_is_plausible() {
+    fn where_nothing_is_said_a_decrease_is_a_wrap_where_it_is_plausible() {
         let cases = [
             (5, 9, 4),
             (250, 3, 9),
@@ -150,8 +191,36 @@ mod tests {
             (3_000, 900, 900),
             (65_000, 900, 900),
         ];
-        for (before, value, vehicles) in cases {
-            assert_eq!(step(before, value), vehicles, "{before} -> {value}");
-        }
+        check("unstated", &cases);
+    }
+
+    #[test]
+    fn a_counter_wraps_only_where_its_profile_says_so() {
+        check("total", &[(250, 3, 3), (65_530, 4, 4), (u32::MAX, 0, 0)]);
+        check(
+            "total-8-stored",
+            &[(250, 3, 9), (100, 3, 159), (65_530, 4, 4)],
+        );
+        check(
+            "total-16",
+            &[(65_530, 4, 10), (250, 3, 3), (u32::MAX, 7, 7)],
+        );
+        check("total-32-stored", &[(u32::MAX, 0, 1), (65_530, 4, 4)]);
+    }
+
+    #[test]
+    fn a_counter_that_forgets_is_rebooted_rather_than_wrapped_the_long_way() {
+        // The vehicle count of a `PlacePod`: more than 128 back is a reboot.
+        check(
+            "total-8",
+            &[(250, 3, 9), (100, 3, 3), (128, 0, 128), (127, 0, 0)],
+        );
+    }
+
+    #[test]
+    fn an_interval_counts_by_itself() {
+        check("interval", &[(7, 3, 3), (3, 3, 3), (0, 5_000, 5_000)]);
+        assert_eq!(step(CounterRule::Interval, None, 4), 4);
+        assert_eq!(step(CounterRule::Unstated, None, 4), 0);
     }
 }

@@ -51,6 +51,7 @@ impl Mixer {
             }
             self.add(bin.overflow_ms);
             self.add(i64::from(bin.emptied));
+            self.add(i64::from(bin.rejected));
         }
     }
 }

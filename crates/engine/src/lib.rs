@@ -17,12 +17,14 @@
 //!
 //! What it is not: it does not decode, store, send, or decide when anything is committed.
 
+mod applied;
 mod arena;
 mod bay;
 mod bin;
 mod binding;
 mod book;
 mod channel;
+mod copies;
 mod current;
 mod derive;
 mod device;
@@ -40,6 +42,7 @@ mod overflow;
 mod rebind;
 mod recompute;
 mod snapshot;
+mod spike;
 mod station;
 mod tick;
 mod timeline;

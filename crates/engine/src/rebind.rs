@@ -9,7 +9,7 @@ use crate::book::Book;
 use crate::channel::{Channel, Role};
 use crate::engine::Engine;
 use crate::facility::{Facility, Kind};
-use crate::history::{Fate, History};
+use crate::history::{History, Step};
 
 impl Engine {
     /// Takes in an inventory.
@@ -186,9 +186,8 @@ impl Engine {
             let history = std::mem::take(&mut channel.history);
             if let Some(timeline) = facility.timeline(&channel.role) {
                 for kept in history.samples() {
-                    let fate = channel.history.offer(*kept, channel.quantity);
-                    if let Fate::Inserted(_) = fate {
-                        channel.draw(fate, capacity, timeline);
+                    if let Some(done) = channel.history.step(Step::Put(*kept)) {
+                        channel.draw(done, capacity, timeline);
                     }
                 }
             }
@@ -221,7 +220,14 @@ fn passed<'a>(gates: impl Iterator<Item = &'a Channel>) -> i64 {
 fn merge(old: Role, new: Role) -> Role {
     match (old, new) {
         (Role::Bay(base, _), Role::Bay(..)) => Role::Bay(base, base),
-        (Role::Gate { mut counter, .. }, Role::Gate { is_entry, .. }) => {
+        (
+            Role::Gate { mut counter, .. },
+            Role::Gate {
+                is_entry,
+                counter: new,
+            },
+        ) => {
+            counter.obey(new.rule());
             counter.begin_again();
             Role::Gate { is_entry, counter }
         }

@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Memory: of a lot the readings since two civil days before the earliest late one, of a station
-//! those since 33 days before it (a fall may wait so long for the reading that confirms it), at 24
+//! those since 33 days before it (a fall may wait so long for the reading that confirms it), at 32
 //! bytes and two edges of 40 each. A site of 420 bays that speak every half hour is 20,000
 //! readings a day, some 2 MB.
 
@@ -27,6 +27,7 @@ use huitian_model::{
 
 use crate::book::Span;
 use crate::channel::Role;
+use crate::copies::COPIES_WITHIN_MS;
 use crate::derive::derive;
 use crate::engine::Engine;
 use crate::facility::{Detail, Facility, Kind};
@@ -214,7 +215,10 @@ impl Recompute {
             // The level before it may be a fall that it confirms or denies.
             let before = channel.history.before(*at);
             let before = channel.history.samples().get(..before).unwrap_or_default();
-            let level = before.iter().rev().find(|kept| kept.has_value());
+            // It judges the level before it, and what is then believed confirms the one before.
+            let mut values = before.iter().rev().filter(|kept| kept.has_value());
+            let judged = values.next();
+            let level = values.find(|kept| kept.is_believed()).or(judged);
             if let (Role::Bin { .. }, Some(level), Some(reach)) =
                 (&channel.role, level, self.reach.get_mut(&channel.facility))
             {
@@ -245,21 +249,26 @@ impl Recompute {
             let Some(facility) = self.engine.channels.get(channel).map(|one| one.facility) else {
                 continue;
             };
-            let reach = self.reach.entry(facility).or_insert(Reach {
-                from: reading.at,
-                readings: 0,
-            });
-            reach.from = reach.from.min(reading.at);
+            // It may be the better copy of an uplink that was stamped earlier.
+            let from = match reading.sequence {
+                Some(_) => reading.at.minus(COPIES_WITHIN_MS),
+                None => reading.at,
+            };
+            let reach = self
+                .reach
+                .entry(facility)
+                .or_insert(Reach { from, readings: 0 });
+            reach.from = reach.from.min(from);
             reach.readings += 1;
-            let earliest = self.late.entry(channel).or_insert(reading.at);
-            *earliest = reading.at.min(*earliest);
+            let earliest = self.late.entry(channel).or_insert(from);
+            *earliest = from.min(*earliest);
         }
     }
 
     fn on_settings(&mut self, settings: &Settings) {
         let figures = |one: &Settings| {
             let fill = (one.overflow.on, one.overflow.off, one.emptied_drop);
-            (fill, one.gate_miscount_ppm)
+            (fill, one.gate_miscount_ppm, one.spike)
         };
         let is_other = self
             .settings
@@ -453,6 +462,7 @@ fn fix(fixed: &mut BTreeMap<u32, UtcMs>, index: u32, now: Option<UtcMs>) {
 
 fn never_late(engine: &mut Engine) {
     if let Some(settings) = &mut engine.settings {
+        engine.late_after_ms = Some(settings.lateness_ms);
         settings.lateness_ms = NEVER_LATE_MS;
     }
 }

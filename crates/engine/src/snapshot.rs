@@ -1,21 +1,19 @@
 //! The whole state of an engine as bytes.
 //!
 //! ```text
-//! snapshot = "HTEN" , u8 version (2) , postcard(Engine)
+//! snapshot = "HTEN" , u8 version (3) , postcard(Engine)
 //! ```
 //!
-//! Version 1 ended before the numbers seen ahead, which it did not know: it is read as if it said
-//! that there are none. Any other version is refused.
+//! Version 3 keeps of every reading when it was received, the copies of uplinks that do not hold,
+//! and rules of counters and spikes. Versions 1 and 2 knew none of it: their readings cannot be
+//! told from copies, so that they are refused, and the engine is made of the log.
 
 use crate::engine::Engine;
 
 const MAGIC: [u8; 4] = *b"HTEN";
 
 /// The version that is written. Any change of the state's types raises it.
-const VERSION: u8 = 2;
-
-/// Without the last field, an empty map.
-const VERSION_WITHOUT_AHEAD: u8 = 1;
+const VERSION: u8 = 3;
 
 /// Why bytes are no snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,15 +55,9 @@ pub fn write(engine: &Engine) -> Vec<u8> {
 pub fn read(bytes: &[u8]) -> Result<Engine, SnapshotError> {
     let body = bytes.strip_prefix(&MAGIC).ok_or(SnapshotError::Foreign)?;
     let (version, body) = body.split_first().ok_or(SnapshotError::Foreign)?;
-    match *version {
-        VERSION => engine_of(body),
-        // The empty map is one zero byte.
-        VERSION_WITHOUT_AHEAD => engine_of(&[body, &[0]].concat()),
-        other => Err(SnapshotError::Version(other)),
+    if *version != VERSION {
+        return Err(SnapshotError::Version(*version));
     }
-}
-
-fn engine_of(body: &[u8]) -> Result<Engine, SnapshotError> {
     let (engine, rest) = postcard::take_from_bytes(body).map_err(SnapshotError::Damaged)?;
     if rest.is_empty() {
         Ok(engine)
@@ -83,16 +75,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_snapshot_of_version_one_is_read_without_numbers_ahead() {
+    fn a_snapshot_of_another_version_is_refused_by_its_number() {
         let mut engine = Engine::new(Partition::new(3).unwrap());
         let tick = Record::Tick(Tick { now: UtcMs(60_000) });
         engine.apply(Position(1), &tick, &mut Vec::new());
         let bytes = write(&engine);
-        let mut old = bytes[..bytes.len() - 1].to_vec();
-        old[4] = VERSION_WITHOUT_AHEAD;
-        let read_back = read(&old).unwrap();
-        assert_eq!(write(&read_back), bytes);
-        old[4] = 9;
-        assert_eq!(read(&old).unwrap_err(), SnapshotError::Version(9));
+        assert_eq!(write(&read(&bytes).unwrap()), bytes);
+        for version in [1, 2, 4] {
+            let mut other = bytes.clone();
+            other[4] = version;
+            assert_eq!(read(&other).unwrap_err(), SnapshotError::Version(version));
+        }
     }
 }

@@ -64,6 +64,7 @@ impl Bin {
             last: None,
             overflow_ms: 0,
             emptied: 0,
+            rejected: 0,
         };
         if let Some((channel, rules)) = self.rules(channels, limits) {
             let first = channel.history.before(from);

@@ -7,7 +7,7 @@ use huitian_model::{
 use crate::arena::Arena;
 use crate::bin::Geometry;
 use crate::channel::{Channel, Role};
-use crate::derive::{derive, forget, pending_fall};
+use crate::derive::{derive, forget, pending};
 use crate::engine::Engine;
 use crate::facility::{Facility, Kind};
 use crate::finding::Bounds;
@@ -201,11 +201,11 @@ pub fn horizon(
         .channels
         .iter()
         .filter_map(|index| channels.get(*index));
-    let falls = all.filter_map(|channel| pending_fall(channel, settings, late));
+    let open = all.filter_map(|channel| pending(channel, settings, late));
     let oldest_fall = late.minus(PENDING_MS_MAX);
-    let earliest = falls
+    let earliest = open
         .min()
-        .map_or(late, |fall| fall.max(oldest_fall).min(late));
+        .map_or(late, |first| first.max(oldest_fall).min(late));
     earliest.minus(settings.settle_ms.saturating_add(DAY_MS_MAX))
 }
 
@@ -286,7 +286,7 @@ pub fn view_of<'a>(
         .samples()
         .iter()
         .rev()
-        .find(|kept| kept.has_value());
+        .find(|kept| kept.is_believed());
     View {
         rule: &settings.overflow,
         settings_version: 0,
@@ -298,8 +298,9 @@ pub fn view_of<'a>(
 
 /// How fresh a channel is: stale since its newest reading stopped to hold, or has been bad.
 fn evidence(channel: &Channel, now: UtcMs) -> Evidence {
-    let samples = channel.history.samples();
-    let Some(newest) = samples.last() else {
+    let samples = channel.history.samples().iter();
+    let samples = samples.rev().filter(|kept| !kept.is_left_out());
+    let Some(newest) = samples.clone().next() else {
         return Evidence::Fresh;
     };
     if newest.has_value() {
@@ -310,13 +311,10 @@ fn evidence(channel: &Channel, now: UtcMs) -> Evidence {
             Evidence::StaleSince(expiry)
         };
     }
-    let bad = samples
-        .iter()
-        .rev()
-        .take_while(|kept| !kept.has_value())
-        .last();
+    let mut samples = samples;
+    let bad = samples.clone().take_while(|kept| !kept.has_value()).last();
     let bad_since = bad.map_or(newest.at, |kept| kept.at);
-    let good = samples.iter().rev().find(|kept| kept.has_value());
+    let good = samples.find(|kept| kept.has_value());
     let expiry = good.map(|kept| kept.at.plus(channel.valid_for_ms));
     Evidence::StaleSince(expiry.map_or(bad_since, |expiry| expiry.min(bad_since)))
 }

@@ -308,6 +308,7 @@ fn bin_fields(bin: &BinFigures) -> Fields {
         ("known_ms", Field::Integer(bin.known_ms)),
         ("overflow_ms", Field::Integer(bin.overflow_ms)),
         ("emptied", Field::Integer(i64::from(bin.emptied))),
+        ("rejected", Field::Integer(i64::from(bin.rejected))),
     ];
     optional(&mut fields, "fill_mean", bin.fill_mean_percent());
     optional(&mut fields, "fill_min", bin.min.map(FillLevel::percent));

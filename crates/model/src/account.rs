@@ -7,7 +7,8 @@ use crate::{DeviceId, EdgeId, SiteId, UtcMs};
 /// Why a numbered reading was not applied. A closed list; a difference is a bug.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub enum Reason {
-    /// Same channel, `at`, sequence and sample as one that is known, or a number seen before.
+    /// Same channel, `at`, sequence and sample as one that is known, or a number seen before; or
+    /// another copy of the same uplink, which was received before it, holds in its place.
     Duplicate,
     /// Another reading of the same channel and `at` outranks it.
     Superseded,

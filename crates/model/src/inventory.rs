@@ -9,7 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AssetId, ChannelName, ChannelRef, DeviceId, FacilityId, Quantity, SiteId, zone_is_known,
+    AssetId, ChannelName, ChannelRef, CounterRule, DeviceId, FacilityId, Mount, Quantity, SiteId,
+    zone_is_known,
 };
 
 /// A name in both languages. Free text: never a tag, topic or file name.
@@ -107,6 +108,8 @@ pub enum AssetKind {
         empty_distance_mm: Option<u32>,
         /// Sensor to the waste of a full bin, mm; less than `empty_distance_mm`.
         full_distance_mm: Option<u32>,
+        /// The model of bin and how its sensor is mounted, where the distances come from them.
+        mount: Option<Mount>,
     },
 }
 
@@ -169,6 +172,8 @@ pub struct Channel {
     pub quantity: Quantity,
     /// Of what.
     pub binds: Binding,
+    /// What its counts mean, where it counts passages; of any other quantity it says nothing.
+    pub counter: CounterRule,
 }
 
 /// A transmitter.

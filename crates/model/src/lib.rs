@@ -9,7 +9,9 @@
 
 mod account;
 mod alert;
+mod bin_model;
 mod commit;
+mod counter;
 mod current;
 mod id;
 mod inventory;
@@ -25,10 +27,12 @@ pub mod wire;
 
 pub use account::{AccountKey, AccountRow, Counts, Reason};
 pub use alert::{AlertId, AlertRow, AlertState, Evidence, RuleKind, Severity, Transition};
+pub use bin_model::{BinModel, FillSpan, Mount};
 pub use commit::{
     Commit, CommitNumber, DeviceRow, Emptied, Finding, FindingKind, HeldReading, Output,
     OverflowEpisode,
 };
+pub use counter::{CounterBits, CounterRule};
 pub use current::{BayCurrent, BayState, BinCurrent, Current, CurrentBody, GateCount, LotCurrent};
 pub use id::{
     AssetId, ChannelName, ChannelRef, DeviceId, EdgeId, FacilityId, IdError, RuleId, SiteId, Slug,
@@ -41,7 +45,7 @@ pub use measurement::{FillLevel, Measurement, Quantity};
 pub use partition::{PARTITIONS, Partition, Position, partition_of};
 pub use reading::{BadReason, Quality, Reading, Sample, TimeSource, UncertainReason};
 pub use record::{Frame, LossReason, Lost, Origin, Record, Tick};
-pub use settings::{OverflowRule, Settings};
+pub use settings::{OverflowRule, Settings, SpikeRule};
 pub use time::{UtcMs, WindowLength, ZoneError, civil_day_bounds, zone_is_known};
 pub use window::{
     BinFigures, Dwell, DwellHistogram, GateFigures, LotFigures, Rolling, RollingLength,

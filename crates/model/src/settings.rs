@@ -21,6 +21,20 @@ pub struct OverflowRule {
     pub severity: Severity,
 }
 
+/// When one level of a bin is a spike and not a level.
+///
+/// A level is rejected where it departs from the level before it and from the level after it by
+/// more than `limit`, to the same side, where these two lie within `limit` of each other, and
+/// where the rise that it shows is faster than a bin fills. A fall that the next level shows too
+/// is an emptying and is never rejected.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SpikeRule {
+    /// More than this is a departure; 0 rejects nothing.
+    pub limit: FillLevel,
+    /// The fastest that a bin fills, hundredths of a percent in an hour; 0 = any rise is faster.
+    pub rise_per_hour: u32,
+}
+
 /// All settings of the engine. Durations in ms.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Settings {
@@ -38,6 +52,8 @@ pub struct Settings {
     pub frozen_after_ms: i64,
     /// Miscounts of a gate, per million passages. Default 10,000 (1 %).
     pub gate_miscount_ppm: u32,
+    /// Which levels of a bin are spikes. Default: 20 points, and 60 points in an hour.
+    pub spike: SpikeRule,
 }
 
 impl Settings {
@@ -61,6 +77,10 @@ impl Settings {
             },
             frozen_after_ms: 6 * 3_600_000,
             gate_miscount_ppm: 10_000,
+            spike: SpikeRule {
+                limit: FillLevel::from_hundredths(2_000).unwrap_or(FillLevel::EMPTY),
+                rise_per_hour: 6_000,
+            },
         })
     }
 }

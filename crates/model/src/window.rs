@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AssetId, FacilityId, FillLevel, SiteId, Stream, UtcMs, WindowLength};
 
+mod bin;
 mod dwell;
 pub use dwell::{Dwell, DwellHistogram};
 
@@ -141,6 +142,7 @@ impl LotFigures {
 
 /// One bin over a window.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(from = "bin::Wire", into = "bin::Wire")]
 pub struct BinFigures {
     /// Which bin.
     pub asset: AssetId,
@@ -160,6 +162,8 @@ pub struct BinFigures {
     pub overflow_ms: i64,
     /// How often it was emptied.
     pub emptied: u32,
+    /// Levels that were rejected as spikes: they stand in no other figure.
+    pub rejected: u32,
 }
 
 impl BinFigures {

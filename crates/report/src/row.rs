@@ -194,6 +194,8 @@ pub struct BinJson {
     pub overflow_ms: i64,
     /// Times emptied.
     pub emptied: u32,
+    /// Levels rejected as spikes.
+    pub rejected: u32,
 }
 
 impl From<&BinFigures> for BinJson {
@@ -208,6 +210,7 @@ impl From<&BinFigures> for BinJson {
             known_ms: bin.known_ms,
             overflow_ms: bin.overflow_ms,
             emptied: bin.emptied,
+            rejected: bin.rejected,
         }
     }
 }

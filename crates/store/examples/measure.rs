@@ -194,6 +194,7 @@ fn window(
                 last: FillLevel::from_hundredths(5_000),
                 overflow_ms: 0,
                 emptied: 0,
+                rejected: 0,
             });
         }
         WindowBody::Station(StationFigures { length_ms, bins })

@@ -230,7 +230,7 @@ impl Backend for Sqlite {
                        ORDER BY key LIMIT ?3";
             let found = blobs(conn, sql, (partition, from.0), max_records)?;
             let decode = |(key, bytes): (i64, Vec<u8>)| {
-                Ok((Position(keys::number(key)), wire::decode(&bytes)?))
+                Ok((Position(keys::number(key)), wire::decode_record(&bytes)?))
             };
             found.into_iter().map(decode).collect()
         })

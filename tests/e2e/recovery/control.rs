@@ -31,6 +31,7 @@ fn inventory() -> Inventory {
             volume_l: None,
             empty_distance_mm: None,
             full_distance_mm: None,
+            mount: None,
         },
     };
     let station = Facility {
@@ -48,6 +49,7 @@ fn inventory() -> Inventory {
             facility: facility.clone(),
             asset: Some(asset),
         },
+        counter: huitian_model::CounterRule::Unstated,
     };
     let device = Device {
         id: DeviceId::new("fill-1").unwrap(),

@@ -114,6 +114,7 @@ fn past_bin(
         last: (!hole).then(|| fill(mean)),
         overflow_ms: 0,
         emptied: 0,
+        rejected: 0,
     }
 }
 

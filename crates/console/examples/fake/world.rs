@@ -210,6 +210,7 @@ fn facilities_of(n: u64) -> Vec<Facility> {
                     volume_l: Some(240),
                     empty_distance_mm: None,
                     full_distance_mm: None,
+                    mount: None,
                 };
                 asset(format!("{}-1", stream.name()), kind)
             })
@@ -238,6 +239,7 @@ fn add_devices(inventory: &mut Inventory, site: &Site, n: u64) {
                     facility: facility.id.clone(),
                     asset: Some(asset.id.clone()),
                 },
+                counter: huitian_model::CounterRule::Unstated,
             };
             let device = Device {
                 id: id.clone(),

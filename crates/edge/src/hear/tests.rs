@@ -29,6 +29,7 @@ fn device(id: &str, address: &str, profile: &str, channel: &str, quantity: Quant
         name: channel.clone(),
         quantity,
         binds,
+        counter: huitian_model::CounterRule::Unstated,
     };
     Device {
         id: DeviceId::new(id).unwrap(),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, Device,
-    DeviceId, EdgeId, Facility, FacilityId, FacilityKind, FillLevel, Frame, Inventory, Measurement,
-    Origin, Quantity, Reading, Sample, Site, SiteId, Stream, TimeSource, UtcMs,
+    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, CounterRule,
+    Device, DeviceId, EdgeId, Facility, FacilityId, FacilityKind, FillLevel, Frame, Inventory,
+    Measurement, Origin, Quantity, Reading, Sample, Site, SiteId, Stream, TimeSource, UtcMs,
 };
 
 /// 2026-11-09T00:00:00Z.
@@ -108,6 +108,7 @@ impl World {
             volume_l: None,
             empty_distance_mm: None,
             full_distance_mm: None,
+            mount: None,
         };
         let kind = FacilityKind::WasteStation { sorting_mode: None };
         self.build(
@@ -154,6 +155,7 @@ impl World {
                 name: name.clone(),
                 quantity,
                 binds,
+                counter: CounterRule::Unstated,
             };
             let device = DeviceId::new(&format!("{site}-{id}-{place}")).unwrap();
             self.names.push((

@@ -6,6 +6,7 @@ use huitian_model::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::history::{Fate, Step};
 use crate::timeline::Counts;
 
 const VALID_MS: i64 = 10;
@@ -59,14 +60,24 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn the_timeline_is_that_of_the_sorted_readings(
-        steps in proptest::collection::vec((0..80_i64, 0..3_u8, 0..4_u8), 1..40),
+        steps in proptest::collection::vec((0..80_i64, 0..4_u8, 0..4_u8), 1..40),
     ) {
         let mut channel = channel();
         let mut timeline = Timeline::new(Counts::Known, 0);
         let mut now = 0;
         for (at, said, wait) in steps {
-            let fate = channel.history.offer(kept(at, said), Quantity::Occupied);
-            channel.draw(fate, 1, &mut timeline);
+            let done = if said == 3 {
+                channel.history.step(Step::Take(UtcMs(at)))
+            } else {
+                match channel.history.offer(kept(at, said), Quantity::Occupied) {
+                    Fate::Inserted(place) => Some(Done::Inserted(place)),
+                    Fate::Replaced(place, old) => Some(Done::Replaced(place, old)),
+                    Fate::Duplicate | Fate::Beaten | Fate::Settled(_) => None,
+                }
+            };
+            if let Some(done) = done {
+                channel.draw(done, 1, &mut timeline);
+            }
             now += i64::from(wait) * 3;
             channel.close(UtcMs(now), 1, &mut timeline);
             let sums = timeline.over(UtcMs(0), UtcMs(now));

@@ -65,6 +65,7 @@ fn device(name: &str, facility: &str, asset: Option<&str>, quantity: Quantity) -
             facility: FacilityId::new(facility).unwrap(),
             asset: asset.map(|asset| AssetId::new(asset).unwrap()),
         },
+        counter: huitian_model::CounterRule::Unstated,
     };
     Device {
         id: DeviceId::new(name).unwrap(),
@@ -88,6 +89,7 @@ fn inventory() -> Inventory {
         volume_l: None,
         empty_distance_mm: None,
         full_distance_mm: None,
+        mount: None,
     };
     let station = FacilityKind::WasteStation { sorting_mode: None };
     let facilities = [
@@ -122,6 +124,13 @@ impl World {
             n: 0,
             out: Vec::new(),
         };
+        let mut settings = Settings::with_defaults().unwrap();
+        // Levels leap here as no bin's do.
+        settings.spike.limit = FillLevel::EMPTY;
+        world.apply(&Record::Settings {
+            version: 1,
+            settings,
+        });
         world.apply(&Record::Inventory {
             version: 1,
             inventory,

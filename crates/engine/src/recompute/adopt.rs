@@ -44,6 +44,7 @@ impl Engine {
             .zip(theirs.channels.iter().copied())
             .collect();
         for (ours, theirs) in pairs {
+            self.restate(ours, &other.engine, theirs);
             if let (Some(ours), Some(theirs)) = (
                 self.channels.get_mut(ours),
                 other.engine.channels.get(theirs),
@@ -68,6 +69,36 @@ impl Engine {
         // What is past is forgotten at the next tick, not in an hour.
         self.forgot_at = None;
         true
+    }
+}
+
+impl Engine {
+    /// Accounts our readings as they stand where the late ones are taken in: one that was applied
+    /// may be a copy of a late one.
+    fn restate(&mut self, ours: u32, other: &Self, theirs: u32) {
+        let (Some(ours), Some(theirs)) = (self.channels.get(ours), other.channels.get(theirs))
+        else {
+            return;
+        };
+        let Some(index) = self.device_index.get(&ours.name.device).copied() else {
+            return;
+        };
+        let Some(device) = self.devices.get_mut(index) else {
+            return;
+        };
+        for (kept, before) in ours.history.standings() {
+            let now = theirs
+                .history
+                .standing_of(kept)
+                .filter(|now| *now != before);
+            if let Some(now) = now {
+                device.restate(kept, before, now);
+                if !device.is_listed {
+                    device.is_listed = true;
+                    self.account_news.push(index);
+                }
+            }
+        }
     }
 }
 

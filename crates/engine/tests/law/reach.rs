@@ -88,6 +88,7 @@ fn figures(truth: &Truth) -> Vec<(&'static str, bool)> {
             lots().any(|lot| lot.gates.is_some_and(|gates| gates.count.is_some())),
         ),
         ("a bin emptied", bins().any(|bin| bin.emptied > 0)),
+        ("a spike", bins().any(|bin| bin.rejected > 0)),
         ("overflow", bins().any(|bin| bin.overflow_ms > 0)),
         (
             "a bin in part unknown",

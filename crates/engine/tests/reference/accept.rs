@@ -7,7 +7,7 @@ use huitian_model::{
     Reason, Record, Sample, Settings, SiteId, UtcMs,
 };
 
-use super::Broken;
+use super::{Broken, copies};
 
 /// The readings that count, with all that is needed to judge them.
 pub struct Accepted {
@@ -17,6 +17,8 @@ pub struct Accepted {
     pub first_tick: Option<i64>,
     /// The last tick.
     pub last_tick: Option<i64>,
+    /// All that is neither late nor in quarantine, in order of arrival.
+    pub heard: BTreeMap<ChannelRef, Vec<Reading>>,
     /// The winner of every channel and event time.
     pub readings: BTreeMap<ChannelRef, BTreeMap<i64, Kept>>,
     pub fates: Fates,
@@ -116,6 +118,7 @@ pub fn accept(log: &[Record], broken: Broken) -> Accepted {
         settings: Settings::with_defaults().unwrap(),
         first_tick: None,
         last_tick: None,
+        heard: BTreeMap::new(),
         readings: BTreeMap::new(),
         fates: Fates::default(),
     };
@@ -139,6 +142,9 @@ pub fn accept(log: &[Record], broken: Broken) -> Accepted {
             Record::Lost(_) => {}
         }
     }
+    let settled = all.heard.iter();
+    let settled = settled.map(|(name, heard)| (name.clone(), settle(heard, broken)));
+    all.readings = settled.collect();
     let winners = all.readings.values().map(BTreeMap::len).sum::<usize>();
     all.fates.applied = u64::try_from(winners).unwrap();
     let held = u64::try_from(all.fates.held.len()).unwrap();
@@ -164,21 +170,26 @@ fn on_frame(
             all.fates.held.push((name, *reading, reasons));
             continue;
         }
-        let of_channel = all.readings.entry(name).or_default();
+        all.heard.entry(name).or_default().push(*reading);
+    }
+}
+
+/// What counts of all that a channel said, in order of arrival.
+fn settle(heard: &[Reading], broken: Broken) -> BTreeMap<i64, Kept> {
+    let mut of_channel: BTreeMap<i64, Kept> = BTreeMap::new();
+    for reading in copies::without(heard, broken) {
         let Some(known) = of_channel.get_mut(&reading.at.0) else {
-            let kept = Kept {
-                reading: *reading,
-                copies: 1,
-            };
+            let kept = Kept { reading, copies: 1 };
             of_channel.insert(reading.at.0, kept);
             continue;
         };
         if reading.sample == known.reading.sample && reading.sequence == known.reading.sequence {
             known.copies += 1;
         } else if reading.outranks(&known.reading) || broken == Broken::LastComeWins {
-            known.reading = *reading;
+            known.reading = reading;
         }
     }
+    of_channel
 }
 
 /// Every reason for which a reading with a new number does not count.

@@ -1,6 +1,6 @@
 //! A lot's gates: two counters each, and what they say about the number inside.
 
-use huitian_model::{GateFigures, Measurement, Quantity, Usage};
+use huitian_model::{CounterRule, GateFigures, Measurement, Quantity, Usage};
 
 use super::accept::View;
 use super::holds::{Hold, Said, holds, instants, said, value_at};
@@ -38,7 +38,7 @@ impl Gates {
             counters.push(Counter {
                 counts_entries,
                 holds: holds(&said, device.valid_for_ms(), view.broken),
-                passages: passages(&said, view.broken),
+                passages: passages(&said, channel.counter, view.broken),
             });
         }
         (!counters.is_empty()).then_some(Self {
@@ -117,34 +117,58 @@ impl Gates {
     }
 }
 
-/// The vehicles between each value of a counter and the one before. Bad readings and silence
-/// between two values change nothing: the counter went on counting.
-fn passages(said: &[Said], broken: Broken) -> Vec<(i64, i64)> {
-    let mut passages = Vec::new();
-    let mut previous: Option<i64> = None;
-    for one in said {
-        let value = match one.value {
-            Some(Measurement::Entries(value) | Measurement::Exits(value)) => i64::from(value),
-            _ => continue,
-        };
-        if let Some(before) = previous.replace(value) {
-            passages.push((one.at, step(before, value, broken)));
+/// The vehicles that each value of a counter says have passed. Bad readings and silence between
+/// two values change nothing: the counter went on counting.
+fn passages(said: &[Said], rule: CounterRule, broken: Broken) -> Vec<(i64, i64)> {
+    let values = said.iter().filter_map(|one| match one.value {
+        Some(Measurement::Entries(value) | Measurement::Exits(value)) => {
+            Some((one.at, i64::from(value), one.copies))
         }
+        _ => None,
+    });
+    let values: Vec<(i64, i64, i64)> = values.collect();
+    if rule == CounterRule::Interval && broken != Broken::IntervalsAreTotals {
+        let times = |copies| match broken {
+            Broken::DuplicatesSum => copies,
+            _ => 1,
+        };
+        return values
+            .iter()
+            .map(|(at, value, copies)| (*at, value * times(*copies)))
+            .collect();
     }
-    passages
+    let pairs = values.iter().zip(values.iter().skip(1));
+    let passed = |((_, before, _), (at, value, _)): (&(i64, i64, i64), &(i64, i64, i64))| {
+        (*at, step(*before, *value, rule, broken))
+    };
+    pairs.map(passed).collect()
 }
 
-/// The vehicles between two values: a decrease is a wrap where both the way up to the wrap and
-/// the whole step are plausible, else a reset.
-fn step(before: i64, value: i64, broken: Broken) -> i64 {
+/// The vehicles between two values: a decrease is a wrap where the device has one and the step is
+/// plausible, else a reset. Of a counter that a reboot sets to 0 a wrap must also be the shorter
+/// way: at most half of what it can show.
+fn step(before: i64, value: i64, rule: CounterRule, broken: Broken) -> i64 {
     if value >= before {
         return value - before;
     }
-    for bits in [8, 16, 32] {
-        let to_wrap = (1_i64 << bits) - before;
-        let is_wrap = (1..=PLAUSIBLE).contains(&to_wrap) && value + to_wrap <= PLAUSIBLE;
-        if is_wrap && broken != Broken::NeverWraps {
-            return value + to_wrap;
+    let all = [1_i64 << 8, 1 << 16, 1 << 32];
+    let (sizes, forgets): (Vec<i64>, bool) = match rule {
+        _ if broken == Broken::NeverWraps => (Vec::new(), false),
+        CounterRule::Total { wrap, stored } if broken != Broken::WrapsAnywhere => (
+            wrap.map(|bits| 1_i64 << bits.bits()).into_iter().collect(),
+            !stored && broken != Broken::RebootsAreWraps,
+        ),
+        _ => (all.to_vec(), false),
+    };
+    for size in sizes {
+        let whole = size - before + value;
+        let most = if forgets {
+            PLAUSIBLE.min(size / 2)
+        } else {
+            PLAUSIBLE
+        };
+        if before < size && whole <= most {
+            return whole;
         }
     }
     if value <= PLAUSIBLE { value } else { 0 }

@@ -179,7 +179,12 @@ impl Lot {
                 peak = Some((level, at));
             }
         }
-        peak.map(|(level, at)| (i32::try_from(level).unwrap(), UtcMs(at)))
+        peak.map(|(level, at)| {
+            (
+                i32::try_from(level.clamp(i32::MIN.into(), i32::MAX.into())).unwrap(),
+                UtcMs(at),
+            )
+        })
     }
 
     fn instants(&self, span: Span) -> Vec<i64> {

@@ -7,9 +7,11 @@
 //! Where the page leaves a choice, the choice made here stands beside the function.
 
 mod accept;
+mod copies;
 mod gates;
 mod holds;
 mod lot;
+mod spikes;
 mod station;
 mod windows;
 
@@ -44,11 +46,39 @@ pub enum Broken {
     OneReadingEmpties,
     /// Overflow ends below the upper limit.
     OneLimit,
+    /// Every copy of an uplink counts.
+    CopiesCount,
+    /// Of the copies of an uplink the one that came first holds.
+    FirstComeCopyHolds,
+    /// Of the copies of an uplink the one that was received last holds.
+    LastReceivedCopyHolds,
+    /// A copy of a copy is a copy, for as long as one likes.
+    CopiesChain,
+    /// The same sequence and sample are the same uplink, whatever was said in between.
+    OneNumberForEver,
+    /// A counter wraps at 8, 16 and 32 bits whatever its profile says.
+    WrapsAnywhere,
+    /// A counter that a reboot resets is taken for one that wraps.
+    RebootsAreWraps,
+    /// Counts of intervals are differences of totals.
+    IntervalsAreTotals,
+    /// Every level holds, spike or not.
+    SpikesHold,
+    /// A level is judged by the one before it, also where that was a spike itself.
+    SpikesByNeighbours,
+    /// No rise is slow enough to be true.
+    EveryRiseIsTooFast,
+    /// The newest level is believed whatever it is.
+    NewestIsBelieved,
+    /// A fall that two levels show may be a spike.
+    EmptyingsAreSpikes,
+    /// Spikes are left out, and nobody is told.
+    SpikesAreSmoothed,
 }
 
 impl Broken {
     /// All that is broken on purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 23] = [
         Self::HeartbeatArrives,
         Self::UnknownIsFree,
         Self::DuplicatesSum,
@@ -58,6 +88,20 @@ impl Broken {
         Self::NeverWraps,
         Self::OneReadingEmpties,
         Self::OneLimit,
+        Self::CopiesCount,
+        Self::FirstComeCopyHolds,
+        Self::LastReceivedCopyHolds,
+        Self::CopiesChain,
+        Self::OneNumberForEver,
+        Self::WrapsAnywhere,
+        Self::RebootsAreWraps,
+        Self::IntervalsAreTotals,
+        Self::SpikesHold,
+        Self::SpikesByNeighbours,
+        Self::EveryRiseIsTooFast,
+        Self::NewestIsBelieved,
+        Self::EmptyingsAreSpikes,
+        Self::SpikesAreSmoothed,
     ];
 
     /// What is broken, in a few words.
@@ -73,6 +117,20 @@ impl Broken {
             Self::NeverWraps => "counters never wrap",
             Self::OneReadingEmpties => "one reading empties a bin",
             Self::OneLimit => "overflow has one limit",
+            Self::CopiesCount => "every copy of an uplink counts",
+            Self::FirstComeCopyHolds => "the copy that came first holds",
+            Self::LastReceivedCopyHolds => "the copy that was received last holds",
+            Self::CopiesChain => "a copy of a copy is a copy",
+            Self::SpikesHold => "spikes hold",
+            Self::SpikesByNeighbours => "a spike judges the next level",
+            Self::EveryRiseIsTooFast => "every rise is too fast",
+            Self::NewestIsBelieved => "the newest level is believed",
+            Self::EmptyingsAreSpikes => "an emptying is a spike",
+            Self::SpikesAreSmoothed => "spikes are not counted",
+            Self::WrapsAnywhere => "every counter wraps",
+            Self::RebootsAreWraps => "a reboot is a wrap",
+            Self::IntervalsAreTotals => "an interval is a total",
+            Self::OneNumberForEver => "a frame counter never begins again",
         }
     }
 }

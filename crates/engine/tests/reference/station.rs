@@ -7,7 +7,7 @@ use huitian_model::{
 
 use super::accept::{Kept, View};
 use super::holds::{Hold, Said, holds, instants, is_known_throughout, said, value_at};
-use super::{Broken, Span};
+use super::{Broken, Span, spikes};
 
 /// A station with all that its channels ever said.
 pub struct Station {
@@ -20,6 +20,8 @@ struct Bin {
     holds: Vec<Hold>,
     emptied: Vec<Emptied>,
     episodes: Vec<OverflowEpisode>,
+    /// When a level was a spike.
+    spikes: Vec<i64>,
 }
 
 impl Station {
@@ -83,6 +85,12 @@ impl Bin {
                 Measurement::Fill(fill_of(value, empty_distance_mm, full_distance_mm))
             });
         }
+        let heights = said
+            .iter()
+            .filter_map(|one| Some((one.at, level(one.value?))));
+        let heights: Vec<(i64, FillLevel)> = heights.collect();
+        let (spikes, waits) = spikes::doubted(&heights, view.settings, view.broken);
+        said.retain(|one| !spikes.contains(&one.at) && waits != Some(one.at));
         let levels: Vec<Said> = said
             .iter()
             .copied()
@@ -99,10 +107,12 @@ impl Bin {
                 last: None,
                 overflow_ms: 0,
                 emptied: 0,
+                rejected: 0,
             },
             holds: holds(&said, valid_for_ms, view.broken),
             emptied: emptied(view, asset, &levels),
             episodes: episodes(view, asset, &said, valid_for_ms),
+            spikes,
         })
     }
 
@@ -126,6 +136,10 @@ impl Bin {
             .iter()
             .filter(|one| span.holds(one.at.0, broken));
         figures.emptied = u32::try_from(emptied.count()).unwrap();
+        let spikes = self.spikes.iter().filter(|at| span.holds(**at, broken));
+        if broken != Broken::SpikesAreSmoothed {
+            figures.rejected = u32::try_from(spikes.count()).unwrap();
+        }
         figures
     }
 

@@ -13,6 +13,7 @@ fn one_bin() -> Story {
         volume_l: None,
         empty_distance_mm: None,
         full_distance_mm: None,
+        mount: None,
     };
     Story::new(FacilityKind::WasteStation { sorting_mode: None })
         .asset("k", kind, Quantity::Fill)

@@ -12,6 +12,7 @@ fn bin(empty_distance_mm: Option<u32>, full_distance_mm: Option<u32>) -> AssetKi
         volume_l: None,
         empty_distance_mm,
         full_distance_mm,
+        mount: None,
     }
 }
 
@@ -157,4 +158,57 @@ fn a_fall_is_seen_also_where_the_second_reading_comes_hours_later() {
         .told();
     assert_eq!(told.station(at(10, 0, 0)).bins[0].emptied, 1);
     assert_eq!(told.run.emptied(), told.truth.emptied);
+}
+
+/// The same bin with spikes as they are rejected where nothing is configured.
+fn one_judged_bin() -> Story {
+    let mut story = one_bin();
+    story.settings = huitian_model::Settings::with_defaults().unwrap();
+    story
+}
+
+#[test]
+fn a_spike_shows_in_no_figure_but_in_the_count_of_spikes() {
+    let told = one_judged_bin()
+        .said("k", at(10, 1, 0), fill(30))
+        .said("k", at(10, 2, 0), fill(100))
+        .said("k", at(10, 3, 0), fill(31))
+        .said("k", at(10, 4, 0), fill(0))
+        .said("k", at(10, 4, 30), fill(32))
+        .tick(at(11, 0, 0))
+        .told();
+    let bin = &told.station(at(10, 0, 0)).bins[0];
+    assert_eq!((bin.rejected, bin.overflow_ms, bin.emptied), (2, 0, 0));
+    assert_eq!((bin.min, bin.max), (Some(level(30)), Some(level(32))));
+    assert_eq!(bin.known_ms, 4 * MINUTE);
+}
+
+#[test]
+fn a_level_that_rose_too_fast_waits_for_the_next_and_then_counts_from_its_own_time() {
+    let story = one_judged_bin()
+        .said("k", at(10, 1, 0), fill(30))
+        .said("k", at(10, 2, 0), fill(95))
+        .tick(at(10, 20, 0));
+    let bin = story.told().station(at(10, 0, 0)).bins[0].clone();
+    assert_eq!((bin.last, bin.overflow_ms), (Some(level(30)), 0));
+    let told = story
+        .said("k", at(10, 8, 0), fill(96))
+        .tick(at(11, 0, 0))
+        .told();
+    let bin = &told.station(at(10, 0, 0)).bins[0];
+    assert_eq!((bin.last, bin.overflow_ms), (Some(level(95)), 3 * MINUTE));
+    assert_eq!(told.run.episodes(), told.truth.episodes);
+    assert_eq!(told.truth.episodes[0].onset, at(10, 2, 0));
+}
+
+#[test]
+fn an_emptying_is_believed_at_once_and_never_rejected() {
+    let told = one_judged_bin()
+        .said("k", at(10, 1, 0), fill(98))
+        .said("k", at(10, 2, 0), fill(3))
+        .said("k", at(10, 3, 0), fill(4))
+        .tick(at(11, 0, 0))
+        .told();
+    let bin = &told.station(at(10, 0, 0)).bins[0];
+    assert_eq!((bin.emptied, bin.rejected), (1, 0));
 }

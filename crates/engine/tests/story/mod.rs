@@ -11,10 +11,10 @@ mod windows;
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, Device,
-    DeviceId, EdgeId, Facility, FacilityId, FacilityKind, Frame, Inventory, LotFigures,
-    Measurement, Origin, Quantity, Reading, Record, Sample, Settings, Site, SiteId, StationFigures,
-    Tick, TimeSource, UtcMs, WindowBody, WindowKey, WindowLength,
+    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, ChannelRef, CounterRule,
+    Device, DeviceId, EdgeId, Facility, FacilityId, FacilityKind, FillLevel, Frame, Inventory,
+    LotFigures, Measurement, Origin, Quantity, Reading, Record, Sample, Settings, Site, SiteId,
+    StationFigures, Tick, TimeSource, UtcMs, WindowBody, WindowKey, WindowLength,
 };
 
 use crate::reference::{Broken, Truth, compute};
@@ -44,6 +44,13 @@ fn in_use(yes: bool) -> Sample {
     Sample::Good(Measurement::Occupied(yes))
 }
 
+/// The default settings, but every level of a bin is believed: a story is of one thing.
+fn believing() -> Settings {
+    let mut settings = Settings::with_defaults().unwrap();
+    settings.spike.limit = FillLevel::EMPTY;
+    settings
+}
+
 impl Story {
     fn new(kind: FacilityKind) -> Self {
         let name = Bilingual {
@@ -67,7 +74,7 @@ impl Story {
                 assets: BTreeMap::new(),
             },
             devices: BTreeMap::new(),
-            settings: Settings::with_defaults().unwrap(),
+            settings: believing(),
             records: Vec::new(),
             next_n: 0,
         }
@@ -104,6 +111,7 @@ impl Story {
             name: name.clone(),
             quantity,
             binds,
+            counter: CounterRule::Unstated,
         };
         let device = Device {
             id: DeviceId::new(id).unwrap(),

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use huitian_model::{
-    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, Device, DeviceId,
-    Facility, FacilityId, FacilityKind, Inventory, Quantity, Site, SiteId, Stream, UtcMs,
-    civil_day_bounds,
+    Asset, AssetId, AssetKind, Bilingual, Binding, Channel, ChannelName, CounterBits, CounterRule,
+    Device, DeviceId, Facility, FacilityId, FacilityKind, Inventory, Quantity, Site, SiteId,
+    Stream, UtcMs, civil_day_bounds,
 };
 
 use super::{FacilityPlan, PlacePlan, pick};
@@ -186,6 +186,7 @@ impl Builder<'_> {
                 volume_l: None,
                 empty_distance_mm: by_distance.then_some(empty),
                 full_distance_mm: by_distance.then_some(full),
+                mount: None,
             };
             let asset = self.asset(&format!("bin{bin}"), kind);
             let quantity = if by_distance {
@@ -213,6 +214,7 @@ impl Builder<'_> {
 
     fn device(&mut self, asset: Option<&AssetId>, quantities: &[Quantity]) {
         let id = format!("{}-d{}", self.facility, self.devices.len());
+        let number = u8::try_from(self.devices.len()).unwrap();
         let channels = quantities.iter().map(|quantity| {
             let name = ChannelName::new(&quantity.name().replace('_', "-")).unwrap();
             let binds = Binding {
@@ -223,6 +225,7 @@ impl Builder<'_> {
                 name: name.clone(),
                 quantity: *quantity,
                 binds,
+                counter: pick(&COUNTERS, self.plan.cadence + self.plan.counted + number),
             };
             (name, channel)
         });
@@ -239,6 +242,36 @@ impl Builder<'_> {
         });
     }
 }
+
+/// What counters mean: the four kinds that sensors have, and those of which nothing is said.
+const COUNTERS: [CounterRule; 8] = [
+    CounterRule::Total {
+        wrap: Some(CounterBits::Eight),
+        stored: false,
+    },
+    CounterRule::Unstated,
+    CounterRule::Interval,
+    CounterRule::Total {
+        wrap: Some(CounterBits::Eight),
+        stored: false,
+    },
+    CounterRule::Total {
+        wrap: None,
+        stored: false,
+    },
+    CounterRule::Total {
+        wrap: Some(CounterBits::Sixteen),
+        stored: false,
+    },
+    CounterRule::Total {
+        wrap: Some(CounterBits::ThirtyTwo),
+        stored: true,
+    },
+    CounterRule::Total {
+        wrap: Some(CounterBits::Eight),
+        stored: true,
+    },
+];
 
 /// How often a device speaks, s, and how long its readings hold, ms.
 const CADENCES: [(i64, Option<i64>); 12] = [

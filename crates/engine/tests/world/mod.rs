@@ -72,6 +72,8 @@ pub struct RunPlan {
     pub edge: u8,
     pub twin: u8,
     pub sequence: u8,
+    /// Whether the network says the time, and which copies of the uplink come too.
+    pub copies: (u8, u8),
 }
 
 /// How the log is made of it.
@@ -192,9 +194,10 @@ fn runs() -> impl Strategy<Value = RunPlan> {
         (0..8_u8, 0..10_u8),
         0..32_u8,
         (0..3_u8, 0..12_u8, 0..8_u8),
+        (0..12_u8, any::<u8>()),
     );
     parts.prop_map(
-        |(channel, at, value, quality, repeats, delay, path)| RunPlan {
+        |(channel, at, value, quality, repeats, delay, path, copies)| RunPlan {
             channel,
             at,
             value,
@@ -204,6 +207,7 @@ fn runs() -> impl Strategy<Value = RunPlan> {
             edge: path.0,
             twin: path.1,
             sequence: path.2,
+            copies,
         },
     )
 }

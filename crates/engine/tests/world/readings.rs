@@ -146,6 +146,7 @@ impl Counter {
             (16, 65_530),
             (32, 4_294_967_290),
             (8, 3),
+            (8, 100),
             (32, 120),
         ];
         let (bits, value) = pick(&starts, run.value / 8);
@@ -158,9 +159,9 @@ impl Counter {
     /// Vehicles pass, or the counter is reset to a low number.
     fn step(&mut self, draft: &Draft<'_>) -> u32 {
         let passing = [1, 0, 1, 2, 3, 5, 0, 1, 2, 40, 200, 700, 1_000, 1_001];
-        let reset_to = [0, 3, 90, 1_001];
+        let reset_to = [0, 3, 90, 1_001, 0, 3];
         if draft.repetition == 0 {
-            let drawn = usize::from(draft.run.value % 18);
+            let drawn = usize::from(draft.run.value % 20);
             self.value = match passing.get(drawn) {
                 Some(vehicles) => (self.value + vehicles) % self.modulus,
                 None => reset_to[drawn - passing.len()] % self.modulus,
@@ -199,7 +200,13 @@ fn value(
         Quantity::Exits => Measurement::Exits(counter.step(draft)),
         Quantity::Distance => Measurement::Distance(pick(&distances, drawn)),
         Quantity::Fill => {
-            Measurement::Fill(FillLevel::from_hundredths(pick(&levels, drawn)).unwrap())
+            // The second of a run is sometimes a spike, and the third a little lower.
+            let level: u16 = match draft.repetition {
+                1 if drawn.is_multiple_of(3) => pick(&levels, drawn / 3),
+                2.. if drawn.is_multiple_of(3) => pick(&levels, drawn).saturating_sub(1_000),
+                _ => pick(&levels, drawn),
+            };
+            Measurement::Fill(FillLevel::from_hundredths(level).unwrap())
         }
         Quantity::Temperature => Measurement::Temperature(i32::from(drawn)),
         // Above 100 it is out of range.
@@ -234,14 +241,25 @@ fn send(
     } else {
         0
     };
+    let is_from_network = run.copies.0 >= 6;
     let mut reading = Reading {
         at: UtcMs(draft.at),
         received_at: UtcMs(draft.at),
-        time_source: TimeSource::Device,
-        sequence: pick(&sequences, run.sequence),
+        time_source: match run.copies.0 {
+            0..=5 => TimeSource::Device,
+            6..=9 => TimeSource::Network,
+            10 => TimeSource::Receiver,
+            _ => TimeSource::Corrected,
+        },
+        // Few numbers, so that counters stand still, and begin again.
+        sequence: if is_from_network {
+            pick(&[Some(0), Some(1), Some(0), None], run.sequence)
+        } else {
+            pick(&sequences, run.sequence)
+        },
         sample: sample(value, quality),
     };
-    let mut send = |reading: Reading, delay: i64| {
+    let mut send = |reading: Reading, delay: i64, edge: u8| {
         let enters_at = reading.at.0 + delay;
         arrivals.push(Arrival {
             channel: ChannelRef {
@@ -253,25 +271,44 @@ fn send(
                 ..reading
             },
             enters_at,
-            edge: run.edge,
+            edge,
         });
     };
     let delay = pick(&DELAYS, run.delay);
-    send(reading, delay);
+    send(reading, delay, run.edge);
+    if is_from_network {
+        for number in 0..run.copies.1 % 4 {
+            let drawn = (run.copies.1 / 4).wrapping_add(number * 17 + draft.repetition * 5);
+            let mut copy = reading;
+            copy.at = reading.at.plus(pick(&JITTERS, drawn));
+            // Received a little before or after the first, or at the same moment.
+            let later = pick(&[0, 1, 2_000, -1_000, 48_000, 400_000], drawn / 3);
+            let delay = reading.at.0 + delay + later - copy.at.0;
+            send(copy, delay, (run.edge + number + 1) % 3);
+        }
+    }
     let is_at_startup = Sample::Uncertain(value, UncertainReason::Startup);
     match run.twin {
         0..=5 => return,
         // The same again, at once or much later.
         6 => {}
-        7 => return send(reading, delay + 7 * HOUR),
+        7 => return send(reading, delay + 7 * HOUR, run.edge),
         // Contradictions.
         8 => reading.sequence = Some(3),
         9 => reading.sample = Sample::Bad(channel.quantity, BadReason::OutOfRange),
         10 => reading.sample = is_at_startup,
         _ => reading.sample = contradiction(value),
     }
-    send(reading, delay + i64::from(run.sequence % 4) * 11 * MINUTE);
+    let delay = delay + i64::from(run.sequence % 4) * 11 * MINUTE;
+    send(reading, delay, run.edge);
 }
+
+/// By how much the times of two copies of an uplink differ: clocks of servers, one that was sent
+/// again, and the edges of what is a copy.
+const JITTERS: [i64; 14] = [
+    0, 1, -1, 700, -700, 48_000, -48_000, 300_000, -300_000, 400_000, 599_999, 600_000, 600_001,
+    -600_000,
+];
 
 fn contradiction(value: Measurement) -> Sample {
     Sample::Good(match value {

@@ -16,6 +16,7 @@ pub fn settings(drawn: (u8, u8, u8, u8)) -> Settings {
         (9_000, 8_000, 4_000),
         (5_000, 4_999, 1),
         (10_000, 0, 10_000),
+        (9_000, 8_000, 1_000),
     ];
     let delays = [(5, 0), (0, 0), (1, 5), (0, 2)];
     let mut settings = Settings::with_defaults().unwrap();
@@ -25,6 +26,8 @@ pub fn settings(drawn: (u8, u8, u8, u8)) -> Settings {
     settings.overflow.on = level(on);
     settings.overflow.off = level(off);
     settings.emptied_drop = level(drop);
+    settings.spike.limit = level(pick(&[2_000, 0, 500, 9_000], drawn.0 + drawn.3));
+    settings.spike.rise_per_hour = pick(&[6_000, 0, 600, 100_000], drawn.1 + drawn.3 / 4);
     let (on_delay, off_delay) = pick(&delays, drawn.3);
     settings.overflow.on_delay_ms = on_delay * MINUTE;
     settings.overflow.off_delay_ms = off_delay * MINUTE;

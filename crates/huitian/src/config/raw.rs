@@ -74,6 +74,9 @@ struct Inventory {
     registers: Option<PathBuf>,
 }
 
+/// The fastest rise that may be called slow, points in an hour: 100 points in a minute.
+const FILL_PER_HOUR_MAX: u32 = 6_000;
+
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields, default)]
 struct Engine {
@@ -83,6 +86,8 @@ struct Engine {
     frozen_after: Option<Span>,
     emptied_drop: Option<Percent>,
     gate_miscount_ppm: Option<u32>,
+    spike_limit: Option<Percent>,
+    fill_per_hour_max: Option<u32>,
 }
 
 #[derive(Deserialize, Default)]
@@ -284,6 +289,17 @@ impl Raw {
                 ));
             }
             settings.gate_miscount_ppm = ppm;
+        }
+        let spike = &mut settings.spike;
+        spike.limit = engine.spike_limit.map_or(spike.limit, |limit| limit.0);
+        if let Some(points) = engine.fill_per_hour_max {
+            if points > FILL_PER_HOUR_MAX {
+                return Err(ConfigFault::plain(format!(
+                    "engine.fill_per_hour_max must be 0 to {FILL_PER_HOUR_MAX} points, \
+                     found {points}"
+                )));
+            }
+            spike.rise_per_hour = points * 100;
         }
         Ok(settings)
     }

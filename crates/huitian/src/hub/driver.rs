@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use huitian_engine::Engine;
+use huitian_engine::{Engine, SnapshotError};
 use huitian_model::{Commit, CommitNumber, EdgeId, Output, Partition, Position, Record, UtcMs};
 use huitian_store::{Backend, CommitOutcome, Snapshot, StoreError};
 use tracing::{info, warn};
@@ -98,9 +98,7 @@ impl<B: Backend + Clone> Driver<B> {
             let snapshot = driver.backend.load_snapshot(partition).await?;
             let engine = match snapshot {
                 None => Engine::new(partition),
-                Some(snapshot) => Engine::restore(&snapshot.bytes).map_err(|error| {
-                    StoreError::Damaged(format!("snapshot of partition {partition}: {error}"))
-                })?,
+                Some(snapshot) => driver.restore(partition, &snapshot).await?,
             };
             driver.epoch = driver.epoch.max(head.map_or(0, |head| head.epoch) + 1);
             driver.parts.push(Part {
@@ -123,6 +121,28 @@ impl<B: Backend + Clone> Driver<B> {
             "recovered from snapshots and log"
         );
         Ok(driver)
+    }
+
+    /// The engine of a snapshot. One that another version wrote is made anew of the log, where
+    /// the whole log is there.
+    async fn restore(
+        &self,
+        partition: Partition,
+        snapshot: &Snapshot,
+    ) -> Result<Engine, StoreError> {
+        let error = match Engine::restore(&snapshot.bytes) {
+            Ok(engine) => return Ok(engine),
+            Err(error) => error,
+        };
+        let first = self.backend.read(partition, Position(0), 1).await?;
+        let is_whole = first.first().is_some_and(|(at, _)| *at == Position(1));
+        if matches!(error, SnapshotError::Version(_)) && is_whole {
+            warn!(%partition, %error, "the engine is made anew of its log");
+            return Ok(Engine::new(partition));
+        }
+        Err(StoreError::Damaged(format!(
+            "snapshot of partition {partition}: {error}"
+        )))
     }
 
     /// Applies the log behind the engine's position; outputs up to `reached` are dropped.

@@ -74,6 +74,7 @@ fn device(id: &str, profile: &str, channels: &[(&str, Quantity)]) -> Device {
                 name,
                 quantity,
                 binds,
+                counter: huitian_model::CounterRule::Unstated,
             },
         )
     };

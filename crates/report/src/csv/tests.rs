@@ -55,6 +55,7 @@ fn station() -> WindowBody {
         last: FillLevel::from_hundredths(6_000),
         overflow_ms: 0,
         emptied: 1,
+        rejected: 0,
     };
     WindowBody::Station(StationFigures {
         length_ms: 3_600_000,

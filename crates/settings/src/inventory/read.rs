@@ -5,13 +5,13 @@ use std::ops::Range;
 use std::path::Path;
 
 use huitian_model::{
-    Asset, AssetKind, Bilingual, Binding, Channel, Device, Facility, FacilityKind, Inventory,
-    Quantity, Site,
+    Asset, AssetKind, Bilingual, BinModel, Binding, Channel, Device, Facility, FacilityKind,
+    FillSpan, Inventory, InventoryFault, Mount, Quantity, Site, Stream,
 };
 use serde::de::DeserializeOwned;
 
 use super::rows::{AssetRow, AssetWord, ChannelRow, DeviceRow, FacilityRow, FacilityWord, SiteRow};
-use super::{FAULTS_MAX, InventoryFaults};
+use super::{FAULTS_MAX, InventoryFaults, Profiles};
 use crate::{ConfigFault, Span};
 
 /// Where a thing was written: file, line of text, bytes.
@@ -25,17 +25,17 @@ struct Place {
 pub struct Loader<'a> {
     pub faults: Vec<ConfigFault>,
     inventory: Inventory,
-    has_profile: &'a dyn Fn(&str) -> bool,
+    profiles: &'a dyn Profiles,
     texts: Vec<(String, String)>,
     places: BTreeMap<String, Place>,
 }
 
 impl<'a> Loader<'a> {
-    pub fn new(has_profile: &'a dyn Fn(&str) -> bool) -> Self {
+    pub fn new(profiles: &'a dyn Profiles) -> Self {
         Self {
             faults: Vec::new(),
             inventory: Inventory::default(),
-            has_profile,
+            profiles,
             texts: Vec::new(),
             places: BTreeMap::new(),
         }
@@ -57,7 +57,8 @@ impl<'a> Loader<'a> {
     /// The checks that need all of it.
     pub fn finish(mut self) -> Result<Inventory, InventoryFaults> {
         if self.faults.is_empty() {
-            for fault in self.inventory.faults() {
+            let blind = blind_bins(&self.inventory, self.profiles);
+            for fault in self.inventory.faults().into_iter().chain(blind) {
                 let place = self.places.get(&fault.subject).cloned();
                 self.fault(place, fault.to_string());
             }
@@ -186,12 +187,9 @@ impl<'a> Loader<'a> {
         let kind = match (row.kind, row.stream) {
             (AssetWord::Bay, _) => AssetKind::Bay,
             (AssetWord::Gate, _) => AssetKind::Gate,
-            (AssetWord::Bin, Some(stream)) => AssetKind::Bin {
-                stream,
-                volume_l: row.volume_l,
-                empty_distance_mm: row.empty_distance_mm,
-                full_distance_mm: row.full_distance_mm,
-            },
+            (AssetWord::Bin, Some(stream)) => {
+                bin(&row, stream).map_err(|fault| format!("{subject}: {fault}"))?
+            }
             (AssetWord::Bin, None) => return Err(format!("{subject}: a bin needs its stream")),
         };
         let facility = self
@@ -208,7 +206,7 @@ impl<'a> Loader<'a> {
 
     fn device(&mut self, row: DeviceRow) -> Result<String, String> {
         let subject = format!("device {}", row.id);
-        if row.profile != "plain" && !(self.has_profile)(&row.profile) {
+        if row.profile != "plain" && !self.profiles.has(&row.profile) {
             return Err(format!(
                 "{subject}: unknown device profile {:?}",
                 row.profile
@@ -248,6 +246,15 @@ impl<'a> Loader<'a> {
         let device = self.inventory.devices.get_mut(&row.device);
         let device =
             device.ok_or_else(|| format!("device {} is not in devices.csv", row.device))?;
+        let written = row.counter.as_deref().map(str::parse).transpose();
+        let written = written.map_err(|fault: String| format!("{subject}: {fault}"))?;
+        let counts = matches!(quantity, Quantity::Entries | Quantity::Exits);
+        if written.is_some() && !counts {
+            return Err(format!(
+                "{subject}: {quantity} is not counted, so it has no counter"
+            ));
+        }
+        let stated = self.profiles.counter(&device.profile, row.channel.as_str());
         let binds = Binding {
             facility: row.facility,
             asset: row.asset,
@@ -256,10 +263,62 @@ impl<'a> Loader<'a> {
             name: row.channel.clone(),
             quantity,
             binds,
+            counter: written.or(stated.filter(|_| counts)).unwrap_or_default(),
         };
         device.channels.insert(row.channel, channel);
         Ok(subject)
     }
+}
+
+/// A bin with the distances that are written, or else follow from its model.
+fn bin(row: &AssetRow, stream: Stream) -> Result<AssetKind, String> {
+    let model = row.bin_model.as_deref().map(str::parse::<BinModel>);
+    let mount = model.transpose()?.map(|model| Mount {
+        model,
+        mounting_mm: row.mounting_mm.unwrap_or(0),
+        full_at_mm: row.full_at_mm.unwrap_or(0),
+    });
+    if mount.is_none() && (row.mounting_mm.is_some() || row.full_at_mm.is_some()) {
+        return Err("mounting_mm and full_at_mm need a bin_model".to_owned());
+    }
+    let span = mount.map(Mount::span).transpose()?;
+    let written = (row.empty_distance_mm, row.full_distance_mm);
+    Ok(AssetKind::Bin {
+        stream,
+        volume_l: row.volume_l.or(mount.map(|mount| mount.model.volume_l())),
+        empty_distance_mm: written.0.or(span.map(|span| span.empty_mm)),
+        full_distance_mm: written.1.or(span.map(|span| span.full_mm)),
+        mount,
+    })
+}
+
+/// The bins that their sensor cannot see full.
+fn blind_bins(inventory: &Inventory, profiles: &dyn Profiles) -> Vec<InventoryFault> {
+    let mut faults = Vec::new();
+    for device in inventory.devices.values() {
+        for channel in device.channels.values() {
+            let blind_mm = profiles.blind_zone_mm(&device.profile, channel.name.as_str());
+            let facility = inventory.facility(&device.site, &channel.binds.facility);
+            let asset = channel.binds.asset.as_ref();
+            let asset = facility.zip(asset).and_then(|(all, id)| all.assets.get(id));
+            if let (Quantity::Distance, Some(blind_mm)) = (channel.quantity, blind_mm)
+                && let Some(AssetKind::Bin {
+                    empty_distance_mm: Some(empty_mm),
+                    full_distance_mm: Some(full_mm),
+                    mount,
+                    ..
+                }) = asset.map(|asset| asset.kind.clone())
+                && let Err(fault) =
+                    (FillSpan { empty_mm, full_mm }).check_blind_zone(blind_mm, mount)
+            {
+                faults.push(InventoryFault {
+                    subject: format!("channel {}/{}", device.id, channel.name),
+                    fault,
+                });
+            }
+        }
+    }
+    faults
 }
 
 /// The bytes of the line at a position.

@@ -55,6 +55,12 @@ pub struct AssetRow {
     pub volume_l: Option<u32>,
     pub empty_distance_mm: Option<u32>,
     pub full_distance_mm: Option<u32>,
+    #[serde(default)]
+    pub bin_model: Option<String>,
+    #[serde(default)]
+    pub mounting_mm: Option<i32>,
+    #[serde(default)]
+    pub full_at_mm: Option<u32>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -76,4 +82,6 @@ pub struct ChannelRow {
     pub quantity: String,
     pub facility: FacilityId,
     pub asset: Option<AssetId>,
+    #[serde(default)]
+    pub counter: Option<String>,
 }

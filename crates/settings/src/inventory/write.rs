@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use huitian_model::{AssetKind, FacilityKind, Inventory};
+use huitian_model::{AssetKind, CounterRule, FacilityKind, Inventory};
 use serde::Serialize;
 
 use super::rows::{AssetRow, AssetWord, ChannelRow, DeviceRow, FacilityRow, FacilityWord, SiteRow};
@@ -99,6 +99,9 @@ fn assets(inventory: &Inventory) -> impl Iterator<Item = AssetRow> {
                 volume_l: None,
                 empty_distance_mm: None,
                 full_distance_mm: None,
+                bin_model: None,
+                mounting_mm: None,
+                full_at_mm: None,
             };
             match asset.kind {
                 AssetKind::Bay => row,
@@ -111,14 +114,25 @@ fn assets(inventory: &Inventory) -> impl Iterator<Item = AssetRow> {
                     volume_l,
                     empty_distance_mm,
                     full_distance_mm,
-                } => AssetRow {
-                    kind: AssetWord::Bin,
-                    stream: Some(stream),
-                    volume_l,
-                    empty_distance_mm,
-                    full_distance_mm,
-                    ..row
-                },
+                    mount,
+                } => {
+                    // What follows from the model is not written: it would outlive a change of it.
+                    let span = mount.and_then(|mount| mount.span().ok());
+                    let empty_mm = span.map(|span| span.empty_mm);
+                    let full_mm = span.map(|span| span.full_mm);
+                    AssetRow {
+                        kind: AssetWord::Bin,
+                        stream: Some(stream),
+                        volume_l,
+                        empty_distance_mm: empty_distance_mm
+                            .filter(|_| empty_distance_mm != empty_mm),
+                        full_distance_mm: full_distance_mm.filter(|_| full_distance_mm != full_mm),
+                        bin_model: mount.map(|mount| mount.model.to_string()),
+                        mounting_mm: mount.map(|mount| mount.mounting_mm),
+                        full_at_mm: mount.map(|mount| mount.full_at_mm),
+                        ..row
+                    }
+                }
             }
         })
 }
@@ -142,6 +156,8 @@ fn channels(inventory: &Inventory) -> impl Iterator<Item = ChannelRow> {
             quantity: channel.quantity.name().to_owned(),
             facility: channel.binds.facility.clone(),
             asset: channel.binds.asset.clone(),
+            counter: (channel.counter != CounterRule::Unstated)
+                .then(|| channel.counter.to_string()),
         })
     })
 }

@@ -105,7 +105,7 @@ impl Encoded {
             Record::Settings { .. } => (4, None),
             Record::Lost(lost) => (5, Some(lost.at)),
         };
-        let bytes = wire::encode(record)?;
+        let bytes = wire::encode_record(record)?;
         Ok(Self {
             kind,
             newest,

@@ -72,6 +72,7 @@ fn inventory() -> Inventory {
         volume_l: None,
         empty_distance_mm: None,
         full_distance_mm: None,
+        mount: None,
     };
     let station = FacilityKind::WasteStation { sorting_mode: None };
     let facilities = [
@@ -95,6 +96,7 @@ fn inventory() -> Inventory {
                 facility: FacilityId::new(facility).unwrap(),
                 asset: Some(AssetId::new(asset).unwrap()),
             },
+            counter: huitian_model::CounterRule::Unstated,
         };
         Device {
             id: DeviceId::new(name).unwrap(),

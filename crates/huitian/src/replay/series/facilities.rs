@@ -154,6 +154,7 @@ impl Found {
                     volume_l: None,
                     empty_distance_mm: None,
                     full_distance_mm: None,
+                    mount: None,
                 };
                 assets.insert(id.clone(), Asset { id, kind });
                 FacilityKind::WasteStation { sorting_mode: None }
@@ -180,6 +181,7 @@ impl Found {
                 facility: facility.id.clone(),
                 asset: facility.assets.keys().next().cloned(),
             },
+            counter: huitian_model::CounterRule::Unstated,
         };
         Device {
             id: self.device.clone(),

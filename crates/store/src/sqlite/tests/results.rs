@@ -77,6 +77,7 @@ async fn a_window_written_again_replaces_the_one_before() {
         last: None,
         overflow_ms: 0,
         emptied: 1,
+        rejected: 0,
     };
     let body = WindowBody::Station(StationFigures {
         length_ms: 9,
