@@ -148,7 +148,8 @@ impl Mount {
         }
         if full_at_mm >= height {
             return Err(format!(
-                "full_at_mm must be 0 to {}, found {full_at_mm}: {model} is {height} mm high inside",
+                "full_at_mm must be 0 to {}, found {full_at_mm}: {model} is {height} mm high \
+                 inside",
                 height - 1
             ));
         }
@@ -157,7 +158,8 @@ impl Mount {
             let least = -i64::from(full_at_mm);
             return Err(format!(
                 "the waste of a full bin would be above the sensor: mounting {mounting} mm + \
-                 full at {full_at_mm} mm below the rim = {} mm; mounting_mm must be at least {least}",
+                 full at {full_at_mm} mm below the rim = {} mm; mounting_mm must be at least \
+                 {least}",
                 i64::from(mounting) + i64::from(full_at_mm)
             ));
         };

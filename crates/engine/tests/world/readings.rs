@@ -202,6 +202,7 @@ fn value(
         Quantity::Fill => {
             // The second of a run is sometimes a spike, and the third a little lower.
             let level: u16 = match draft.repetition {
+                1 if drawn.is_multiple_of(6) => 0,
                 1 if drawn.is_multiple_of(3) => pick(&levels, drawn / 3),
                 2.. if drawn.is_multiple_of(3) => pick(&levels, drawn).saturating_sub(1_000),
                 _ => pick(&levels, drawn),

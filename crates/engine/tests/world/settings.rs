@@ -17,6 +17,8 @@ pub fn settings(drawn: (u8, u8, u8, u8)) -> Settings {
         (5_000, 4_999, 1),
         (10_000, 0, 10_000),
         (9_000, 8_000, 1_000),
+        (9_000, 8_000, 900),
+        (9_000, 8_000, 1_000),
     ];
     let delays = [(5, 0), (0, 0), (1, 5), (0, 2)];
     let mut settings = Settings::with_defaults().unwrap();
