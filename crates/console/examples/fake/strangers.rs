@@ -37,7 +37,7 @@ pub fn strangers(now: UtcMs) -> Vec<UnknownDevice> {
         last_seen: now.minus(n * 90_000),
         count: 18 / n.unsigned_abs(),
         last_payload: payload.as_bytes().to_vec(),
-        payload_bytes: payload.len() as u64,
+        payload_bytes: u64::try_from(payload.len()).unwrap(),
     })
     .collect()
 }
