@@ -13,7 +13,8 @@ const SAID: [(&str, &str, &str); 3] = [
     (
         "application/7/device/24e124fffef12345/event/up",
         "24e124fffef12345",
-        r#"{"deviceInfo":{"devEui":"24e124fffef12345","deviceName":"bin 7"},"fCnt":18,"fPort":85,"data":"AXVcA2cGAQSCuAAFAAA=","x":"<script>alert(1)</script>"}"#,
+        r#"{"deviceInfo":{"devEui":"24e124fffef12345","deviceName":"bin 7"},"fCnt":18,
+"fPort":85,"data":"AXVcA2cGAQSCuAAFAAA=","x":"<script>alert(1)</script>"}"#,
     ),
     (
         "huitian/v1/north/bin-77",
