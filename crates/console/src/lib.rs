@@ -2,9 +2,9 @@
 //!
 //! The hub binds it ([`Console::bind`]), feeds its [`Board`] and lets it [`Console::serve`]. It
 //! reads the board for what is now and a [`huitian_report::Source`] for what was. What operators
-//! ask of edges goes through [`Fleet`], which profiles read a payload through [`Bench`]. This crate is *not* the hub: it changes nothing itself,
-//! knows no clock but the board's, and its pages load nothing from another host. Until people can
-//! log in it listens on loopback addresses only.
+//! ask of edges goes through [`Fleet`], which profiles read a payload through [`Bench`]. This crate
+//! is *not* the hub: it changes nothing itself, knows no clock but the board's, and its pages load
+//! nothing from another host. Until people can log in it listens on loopback addresses only.
 //!
 //! ```text
 //! routes ── pages ── view ── templates/*.html, assets/*, i18n/{zh,en}.json

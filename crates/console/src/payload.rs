@@ -58,7 +58,10 @@ pub(crate) fn short(bytes: &[u8]) -> String {
 /// Without what a terminal or a browser would obey: control characters become blanks, and marks
 /// of direction and of nothing are left out.
 pub(crate) fn calm(text: &str) -> String {
-    let is_mark = |c: &char| matches!(*c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    let is_mark = |c: &char| match *c {
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' => true,
+        c => matches!(c, '\u{2060}'..='\u{206f}' | '\u{feff}'),
+    };
     let shown = text.chars().filter(|c| !is_mark(c));
     shown
         .map(|c| if c.is_control() && c != '\n' { ' ' } else { c })

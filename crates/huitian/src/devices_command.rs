@@ -1,5 +1,5 @@
-//! `huitian device heard`, also `huitian devices`: the devices of the inventory and when each was last heard, from the store,
-//! also while a hub runs.
+//! `huitian device heard`, also `huitian devices`: the devices of the inventory and when each was
+//! last heard, from the store, also while a hub runs.
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,8 @@ const SAID: [(&str, &str, &str); 3] = [
     (
         "application/7/device/24e124fffef12345/event/up",
         "24e124fffef12345",
-        r#"{"deviceInfo":{"devEui":"24e124fffef12345","deviceName":"bin 7"},"fCnt":18,"fPort":85,"data":"AXVcA2cGAQSCuAAFAAA=","x":"<script>alert(1)</script>"}"#,
+        r#"{"deviceInfo":{"devEui":"24e124fffef12345","deviceName":"bin 7"},"fCnt":18,
+"fPort":85,"data":"AXVcA2cGAQSCuAAFAAA=","x":"<script>alert(1)</script>"}"#,
     ),
     (
         "huitian/v1/north/bin-77",
@@ -37,7 +38,7 @@ pub fn strangers(now: UtcMs) -> Vec<UnknownDevice> {
         last_seen: now.minus(n * 90_000),
         count: 18 / n.unsigned_abs(),
         last_payload: payload.as_bytes().to_vec(),
-        payload_bytes: payload.len() as u64,
+        payload_bytes: u64::try_from(payload.len()).unwrap(),
     })
     .collect()
 }

@@ -11,7 +11,10 @@ const STRANGER: &str = "/devices/unknown?address=24e124fffef12345";
 /// The address of a hostile device in a query.
 fn hostile() -> String {
     let address = crate::strangers::HOSTILE.bytes();
-    address.map(|byte| format!("%{byte:02X}")).collect()
+    address
+        .map(|byte| format!("%{byte:02X}"))
+        .collect::<Vec<_>>()
+        .concat()
 }
 
 #[tokio::test]

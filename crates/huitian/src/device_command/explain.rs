@@ -99,7 +99,7 @@ fn as_json(it: &Explanation) -> Value {
             "bits": row.bits.as_ref().map(|it| [it.start, it.end]),
             "hex": row.hex,
             "field": row.field,
-            "group": row.group.as_ref().map(|(name, number)| json!({"name": name, "number": number})),
+            "group": row.group.as_ref().map(|(name, n)| json!({"name": name, "number": n})),
             "raw": row.raw,
             "how": row.rule,
             "value": row.value,

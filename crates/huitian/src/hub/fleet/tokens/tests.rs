@@ -25,6 +25,9 @@ const OTHERS: &str = "# who may come in\nhub hub password=pbkdf2-sha256:1:\
     00112233445566778899aabbccddeeff:\
     00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n";
 
+/// Longest wait for a sweep, in real time.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// A hub's door: users file, broker, and the books that let in.
 struct Gatehouse {
     dir: tempfile::TempDir,
@@ -110,9 +113,14 @@ impl Gatehouse {
 
     /// Waits until the sweep has been: a session of that password would end with it.
     async fn until_refused(&self, password: &str) {
-        while self.lets_in(password).await {
-            tokio::task::yield_now().await;
-        }
+        let swept = async {
+            while self.lets_in(password).await {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, swept)
+            .await
+            .expect("the log-in goes on");
     }
 }
 
@@ -248,9 +256,14 @@ async fn a_log_in_that_was_written_by_hand_since_stays() {
     write(&house.dir.path().join("users"), &text);
     house.users.reload().unwrap();
     pass(60_001).await;
-    while !house.store.meta_below(ENROLMENT).unwrap().is_empty() {
-        books.settle().await;
-    }
+    let swept = async {
+        while !house.store.meta_below(ENROLMENT).unwrap().is_empty() {
+            books.settle().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, swept)
+        .await
+        .expect("the token is not swept");
     assert_eq!(house.file(), text);
     assert!(!house.lets_in(&token).await);
     books.close().await;
