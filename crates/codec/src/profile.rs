@@ -11,7 +11,7 @@ use huitian_model::{BadReason, ChannelName, Quantity, TimeSource, UtcMs};
 use crate::decoded::Decoded;
 use crate::envelope::Uplink;
 use crate::named::Named;
-use crate::number::Fixed;
+use crate::number::{Fixed, MICRO};
 use crate::refusal::{Refusal, RefusalReason, quoted};
 
 mod bits;
@@ -203,6 +203,14 @@ impl Profile {
         channels.find(|known| known.name == *channel)?.counter
     }
 
+    /// Below this distance a channel's sensor sees nothing, mm; none where the profile says none.
+    pub fn blind_zone_mm(&self, channel: &ChannelName) -> Option<u32> {
+        let known = self.channels.iter().find(|known| known.name == *channel);
+        // Rounded up: what lies in a fraction of a millimetre is blind too.
+        let micros = known?.blind?.micros();
+        u32::try_from(micros.checked_add(MICRO - 1)? / MICRO).ok()
+    }
+
     /// How many vectors it holds; all of them held when it was read.
     pub fn vectors(&self) -> usize {
         self.vectors.len()
@@ -273,7 +281,9 @@ impl Decoding<'_> {
                     } else {
                         heard_by
                     },
-                    sequence,
+                    // What was stored before has no number of its own: with that of the uplink
+                    // it would pass for copies of what the uplink says now.
+                    sequence: sequence.filter(|_| judged.scope == 0),
                     sample: judged.sample,
                 })
             })

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use huitian_codec::profile::CounterKind;
 use huitian_codec::{Profiles, RegisterMaps};
-use huitian_model::Inventory;
+use huitian_model::{ChannelName, CounterBits, CounterRule, Inventory};
 use huitian_settings::{ConfigFault, inventory};
 use serde::Deserialize;
 
@@ -51,17 +52,50 @@ impl Site {
     pub fn load(config: &SiteConfig) -> Result<Self, Vec<ConfigFault>> {
         let profiles = profiles(config.profiles.as_deref()).map_err(|fault| vec![fault])?;
         let maps = maps(config.registers.as_deref()).map_err(|fault| vec![fault])?;
-        let has_profile = |name: &str| {
-            let is_inline = name == huitian_modbus::settings::INLINE_PROFILE;
-            is_inline || profiles.get(name).is_some() || maps.get(name).is_some()
+        let known = Known {
+            profiles: &profiles,
+            maps: &maps,
         };
-        let inventory = inventory::load(&config.inventory, &has_profile)
+        let inventory = inventory::load(&config.inventory, &known)
             .map_err(|inventory::InventoryFaults(faults)| faults)?;
         Ok(Self {
             inventory: Arc::new(inventory),
             profiles: Arc::new(profiles),
             maps: Arc::new(maps),
         })
+    }
+}
+
+/// What profiles and register maps say of devices, for the inventory.
+pub struct Known<'a> {
+    /// How messages are read.
+    pub profiles: &'a Profiles,
+    /// How registers are read.
+    pub maps: &'a RegisterMaps,
+}
+
+impl inventory::Profiles for Known<'_> {
+    fn has(&self, profile: &str) -> bool {
+        profile == huitian_modbus::settings::INLINE_PROFILE
+            || self.profiles.get(profile).is_some()
+            || self.maps.get(profile).is_some()
+    }
+
+    fn counter(&self, profile: &str, channel: &str) -> Option<CounterRule> {
+        let channel = ChannelName::new(channel).ok()?;
+        let counter = self.profiles.get(profile)?.counter(&channel)?;
+        Some(match counter.kind {
+            CounterKind::Interval => CounterRule::Interval,
+            CounterKind::Total => CounterRule::Total {
+                wrap: counter.wrap_bits.and_then(CounterBits::from_bits),
+                stored: !counter.resets,
+            },
+        })
+    }
+
+    fn blind_zone_mm(&self, profile: &str, channel: &str) -> Option<u32> {
+        let channel = ChannelName::new(channel).ok()?;
+        self.profiles.get(profile)?.blind_zone_mm(&channel)
     }
 }
 
@@ -113,4 +147,37 @@ fn texts(dir: Option<&Path>) -> Result<Vec<(String, String)>, ConfigFault> {
         Err(error) => Err(ConfigFault::unreadable(&path, &error)),
     };
     paths.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_profiles_say_of_counts_and_blind_zones_reaches_the_inventory() {
+        let (profiles, maps) = (
+            Profiles::builtin().unwrap(),
+            RegisterMaps::builtin().unwrap(),
+        );
+        let known = Known {
+            profiles: &profiles,
+            maps: &maps,
+        };
+        let known: &dyn inventory::Profiles = &known;
+        let forgetful = CounterRule::Total {
+            wrap: CounterBits::from_bits(16),
+            stored: false,
+        };
+        assert_eq!(known.counter("nwave-ncc405", "entries"), Some(forgetful));
+        let interval = Some(CounterRule::Interval);
+        assert_eq!(known.counter("parametric-tcr", "left"), None);
+        assert_eq!(known.counter("parametric-tcr", "exits"), interval);
+        assert_eq!(known.counter("procon-ld120", "entries"), None);
+        assert_eq!(
+            known.blind_zone_mm("milesight-em500-udl", "distance"),
+            Some(300)
+        );
+        assert_eq!(known.blind_zone_mm("zis-oskar", "distance"), None);
+        assert!(known.has("nwave-ncc405") && !known.has("nwave"));
+    }
 }

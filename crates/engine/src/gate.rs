@@ -39,6 +39,11 @@ pub fn step(rule: CounterRule, before: Option<u32>, value: u32) -> i64 {
             return value + to_wrap;
         }
     }
+    since_reset(value)
+}
+
+/// Vehicles that a total says have passed since it was 0.
+const fn since_reset(value: i64) -> i64 {
     if value <= PLAUSIBLE { value } else { 0 }
 }
 
@@ -89,7 +94,12 @@ impl Counter {
         for kept in samples.iter().filter(|kept| kept.has_value()) {
             let value = kept.unsigned();
             let before = self.last.replace(value);
-            let vehicles = step(self.rule, before, value);
+            let vehicles = if kept.is_startup() && self.rule.forgets() {
+                // It begins at 0 with the device: no wrap, however plausible.
+                before.map_or(0, |_before| since_reset(value.into()))
+            } else {
+                step(self.rule, before, value)
+            };
             if vehicles > 0 {
                 let total = self.total().wrapping_add(vehicles);
                 self.passed.push(Passed {

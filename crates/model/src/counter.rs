@@ -70,6 +70,13 @@ pub enum CounterRule {
     Interval,
 }
 
+impl CounterRule {
+    /// Whether a restart of the device sets it to 0.
+    pub const fn forgets(self) -> bool {
+        matches!(self, Self::Total { stored: false, .. })
+    }
+}
+
 /// What a counter rule is written like.
 const FORMS: &str = "total, total-stored, total-8, total-16, total-32 (each also with -stored), \
                      or interval";

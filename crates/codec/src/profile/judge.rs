@@ -8,7 +8,7 @@ use super::bits::{Raw, Shape};
 use super::formula::decimal;
 use super::layout::{Field, Meaning, Piece, RawRange};
 use super::read::{Decoding, Value, When};
-use super::{Channel, Compensation, MessageKind, Spoil};
+use super::{Channel, Compensation, Counter, CounterKind, MessageKind, Spoil};
 use crate::number::{Fixed, MICRO};
 use crate::range;
 
@@ -162,7 +162,28 @@ impl<'a> Decoding<'a> {
                 }),
             }
         }
+        if self.is_reboot() {
+            self.begin_counts(&mut all);
+        }
         all
+    }
+
+    /// A restart says of every count that it does not survive: from here it counts from 0.
+    fn begin_counts(&self, all: &mut Vec<Judged>) {
+        let forgets = |counter: Counter| counter.resets && counter.kind == CounterKind::Total;
+        for (index, channel) in self.profile.channels.iter().enumerate() {
+            let is_said = |held: &Judged| (held.scope, held.channel) == (0, index);
+            if channel.counter.is_some_and(forgets)
+                && !all.iter().any(is_said)
+                && let Some(zero) = range::measurement(channel.quantity, Fixed::from_micros(0))
+            {
+                all.push(Judged {
+                    scope: 0,
+                    channel: index,
+                    sample: Sample::Uncertain(zero, UncertainReason::Startup),
+                });
+            }
+        }
     }
 
     /// What a value says on its channel.
