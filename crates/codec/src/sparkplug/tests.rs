@@ -8,6 +8,7 @@
     reason = "small numbers of the tests' own on their way to the wire"
 )]
 
+mod aliases;
 mod order;
 mod payloads;
 mod sessions;

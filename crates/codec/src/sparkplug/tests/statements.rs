@@ -6,7 +6,8 @@ const TABLE: &str = include_str!("../../../SPARKPLUG.md");
 const IDS: &str = include_str!("statements.txt");
 
 /// Where the tests are that the table names.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
+    include_str!("aliases.rs"),
     include_str!("payloads.rs"),
     include_str!("sessions.rs"),
     include_str!("order.rs"),
