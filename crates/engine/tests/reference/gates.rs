@@ -122,11 +122,11 @@ impl Gates {
 fn passages(said: &[Said], rule: CounterRule, broken: Broken) -> Vec<(i64, i64)> {
     let values = said.iter().filter_map(|one| match one.value {
         Some(Measurement::Entries(value) | Measurement::Exits(value)) => {
-            Some((one.at, i64::from(value), one.copies, one.is_startup))
+            Some((one, i64::from(value)))
         }
         _ => None,
     });
-    let values: Vec<(i64, i64, i64, bool)> = values.collect();
+    let values: Vec<(&Said, i64)> = values.collect();
     if rule == CounterRule::Interval && broken != Broken::IntervalsAreTotals {
         let times = |copies| match broken {
             Broken::DuplicatesSum => copies,
@@ -134,18 +134,17 @@ fn passages(said: &[Said], rule: CounterRule, broken: Broken) -> Vec<(i64, i64)>
         };
         return values
             .iter()
-            .map(|(at, value, copies, _)| (*at, value * times(*copies)))
+            .map(|(one, value)| (one.at, value * times(one.copies)))
             .collect();
     }
     let pairs = values.iter().zip(values.iter().skip(1));
     let is_forgetful = matches!(rule, CounterRule::Total { stored: false, .. });
-    let passed = |(before, now): (&(i64, i64, i64, bool), &(i64, i64, i64, bool))| {
-        let (at, value, _, is_startup) = *now;
-        if is_startup && is_forgetful && broken != Broken::RebootsAreWraps {
+    let passed = |((_, before), (one, value)): (&(&Said, i64), &(&Said, i64))| {
+        if one.is_startup && is_forgetful && broken != Broken::RebootsAreWraps {
             // The device has begun anew: whatever it shows has passed since.
-            return (at, if value <= PLAUSIBLE { value } else { 0 });
+            return (one.at, if *value <= PLAUSIBLE { *value } else { 0 });
         }
-        (at, step(before.1, value, rule, broken))
+        (one.at, step(*before, *value, rule, broken))
     };
     pairs.map(passed).collect()
 }

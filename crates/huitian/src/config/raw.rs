@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use huitian_edge::modbus::{LineConfig, RawLine};
 use huitian_edge::{Defaults, MqttRaw};
-use huitian_model::{Settings, Severity};
+use huitian_model::{OverflowRule, Settings, Severity};
 use serde::Deserialize;
 
 use super::{
@@ -224,54 +224,62 @@ impl Raw {
         let mut settings =
             Settings::with_defaults().map_err(|error| ConfigFault::plain(error.to_string()))?;
         let engine = &self.engine;
-        let span = |target: &mut i64, key: &str, value: Option<Span>, range: (&str, &str)| {
-            let Some(value) = value else { return Ok(()) };
-            *target = value.0;
-            in_range(key, value, range.0, range.1)
-        };
-        span(
-            &mut settings.lateness_ms,
-            "engine.lateness",
-            engine.lateness,
-            ("1h", "31d"),
-        )?;
-        span(
-            &mut settings.settle_ms,
-            "engine.settle",
-            engine.settle,
-            ("0s", "1h"),
-        )?;
-        let guard = engine.future_guard;
-        span(
-            &mut settings.future_guard_ms,
-            "engine.future_guard",
-            guard,
-            ("0s", "1h"),
-        )?;
-        let frozen = engine.frozen_after;
-        span(
-            &mut settings.frozen_after_ms,
-            "engine.frozen_after",
-            frozen,
-            ("10m", "90d"),
-        )?;
-        let rule = &self.overflow;
-        let target = &mut settings.overflow;
-        span(
-            &mut target.on_delay_ms,
-            "overflow.on_delay",
-            rule.on_delay,
-            ("0s", "7d"),
-        )?;
-        span(
-            &mut target.off_delay_ms,
-            "overflow.off_delay",
-            rule.off_delay,
-            ("0s", "7d"),
-        )?;
-        target.on = rule.on.map_or(target.on, |percent| percent.0);
-        target.off = rule.off.map_or(target.off, |percent| percent.0);
-        target.severity = rule.severity.unwrap_or(target.severity);
+        let spans = [
+            (
+                &mut settings.lateness_ms,
+                "engine.lateness",
+                engine.lateness,
+                ("1h", "31d"),
+            ),
+            (
+                &mut settings.settle_ms,
+                "engine.settle",
+                engine.settle,
+                ("0s", "1h"),
+            ),
+            (
+                &mut settings.future_guard_ms,
+                "engine.future_guard",
+                engine.future_guard,
+                ("0s", "1h"),
+            ),
+            (
+                &mut settings.frozen_after_ms,
+                "engine.frozen_after",
+                engine.frozen_after,
+                ("10m", "90d"),
+            ),
+        ];
+        for (target, key, value, range) in spans {
+            set_span(target, key, value, range)?;
+        }
+        self.overflow.apply(&mut settings.overflow)?;
+        self.engine.apply(&mut settings)?;
+        Ok(settings)
+    }
+}
+
+fn set_span(
+    target: &mut i64,
+    key: &str,
+    value: Option<Span>,
+    (least, most): (&str, &str),
+) -> Result<(), ConfigFault> {
+    let Some(value) = value else { return Ok(()) };
+    *target = value.0;
+    in_range(key, value, least, most)
+}
+
+impl Overflow {
+    fn apply(&self, target: &mut OverflowRule) -> Result<(), ConfigFault> {
+        let delay = ("0s", "7d");
+        let on_delay = &mut target.on_delay_ms;
+        set_span(on_delay, "overflow.on_delay", self.on_delay, delay)?;
+        let off_delay = &mut target.off_delay_ms;
+        set_span(off_delay, "overflow.off_delay", self.off_delay, delay)?;
+        target.on = self.on.map_or(target.on, |percent| percent.0);
+        target.off = self.off.map_or(target.off, |percent| percent.0);
+        target.severity = self.severity.unwrap_or(target.severity);
         if target.off >= target.on {
             return Err(ConfigFault::plain(format!(
                 "overflow.off ({} %) must be below overflow.on ({} %)",
@@ -279,10 +287,16 @@ impl Raw {
                 target.on.percent()
             )));
         }
-        settings.emptied_drop = engine
-            .emptied_drop
-            .map_or(settings.emptied_drop, |drop| drop.0);
-        if let Some(ppm) = engine.gate_miscount_ppm {
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// What the engine takes that is no span of time.
+    fn apply(&self, settings: &mut Settings) -> Result<(), ConfigFault> {
+        let drop = &mut settings.emptied_drop;
+        *drop = self.emptied_drop.map_or(*drop, |drop| drop.0);
+        if let Some(ppm) = self.gate_miscount_ppm {
             if ppm > 500_000 {
                 return Err(ConfigFault::plain(
                     "engine.gate_miscount_ppm must be 0 to 500000",
@@ -291,8 +305,8 @@ impl Raw {
             settings.gate_miscount_ppm = ppm;
         }
         let spike = &mut settings.spike;
-        spike.limit = engine.spike_limit.map_or(spike.limit, |limit| limit.0);
-        if let Some(points) = engine.fill_per_hour_max {
+        spike.limit = self.spike_limit.map_or(spike.limit, |limit| limit.0);
+        if let Some(points) = self.fill_per_hour_max {
             if points > FILL_PER_HOUR_MAX {
                 return Err(ConfigFault::plain(format!(
                     "engine.fill_per_hour_max must be 0 to {FILL_PER_HOUR_MAX} points, \
@@ -301,7 +315,7 @@ impl Raw {
             }
             spike.rise_per_hour = points * 100;
         }
-        Ok(settings)
+        Ok(())
     }
 }
 
