@@ -113,7 +113,7 @@ impl Engine {
         let geometry = *geometry;
         let is_of_interest = |newest: Option<(UtcMs, FillLevel)>| {
             let newest = newest.filter(|(newest, _)| *newest == at);
-            newest.is_some_and(|(_, fill)| is_open || fill >= settings.overflow.on)
+            newest.is_some_and(|(_, fill)| is_open || fill > settings.overflow.off)
         };
         let said = channel.history.samples().iter().rev();
         let newest = said.clone().find(|kept| kept.has_value());
@@ -134,6 +134,7 @@ impl Engine {
         };
         let view = View {
             settings_version: self.settings_version,
+            overflowing: overflowing_despite_a_spike(channel),
             ..view
         };
         let (site, id, asset) = (&facility.site, &facility.id, &bin.asset);
@@ -142,6 +143,17 @@ impl Engine {
         bin.watch.look(&view, identify, &mut rows);
         out.extend(rows.into_iter().map(Output::Alert));
     }
+}
+
+/// Since when a bin overflows, where the level before its newest is a spike.
+fn overflowing_despite_a_spike(channel: &Channel) -> Option<UtcMs> {
+    let Role::Bin { ledger, .. } = &channel.role else {
+        return None;
+    };
+    let samples = channel.history.samples().iter().rev();
+    let before = samples.filter(|kept| kept.has_value()).nth(1)?;
+    let is_spike = before.is_rejected();
+    ledger.overflow_since().filter(|_| is_spike)
 }
 
 /// Follows the odd runs of a count.

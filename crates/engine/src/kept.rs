@@ -174,6 +174,11 @@ impl Kept {
         self.marks & (REJECTED | HELD_BACK) != 0
     }
 
+    /// Whether it was found to be a spike.
+    pub const fn is_rejected(&self) -> bool {
+        self.marks & REJECTED != 0
+    }
+
     /// Whether it has a value that is neither a spike nor held back.
     pub const fn is_believed(&self) -> bool {
         self.has_value() && !self.is_left_out()

@@ -7,6 +7,9 @@
 //! ```
 //!
 //! Only a known level moves the condition. Silence and bad readings move the evidence alone.
+//!
+//! A fall is believed at once and may turn out to be a spike; where it ended an alert, the level
+//! that shows the spike raises another, although it may lie between both limits.
 
 use huitian_model::{
     AlertId, AlertRow, AlertState, Evidence, FillLevel, OverflowRule, RuleKind, Transition, UtcMs,
@@ -45,6 +48,9 @@ pub struct View<'a> {
     pub newest: Option<(UtcMs, FillLevel)>,
     /// How fresh it is.
     pub evidence: Evidence,
+    /// Since when the bin has overflowed all the same, where the newest level shows that the fall
+    /// before it was a spike.
+    pub overflowing: Option<UtcMs>,
 }
 
 impl Watch {
@@ -65,16 +71,22 @@ impl Watch {
             return;
         };
         if self.open.is_none() {
-            if level < view.rule.on {
+            if level < view.rule.on && view.overflowing.is_none() {
                 return;
             }
             let after_last = self.last_raised.map_or(at, |last| at.max(last.plus(1)));
             self.last_raised = Some(after_last);
-            let open = raise(view, identify(after_last), at, level);
+            let onset = view.overflowing.unwrap_or(at);
+            let open = raise(view, identify(after_last), onset, level);
             rows.push(open.row.clone());
             self.open = Some(open);
         }
         let Some(open) = &mut self.open else { return };
+        // Before the first tick the readings alone say what time it is, and may be ahead of it.
+        let view = &View {
+            now: view.now.max(open.row.changed_at),
+            ..*view
+        };
         open.row.value = Some(level);
         if open.row.evidence != view.evidence {
             open.row.evidence = view.evidence;
@@ -89,6 +101,7 @@ impl Watch {
     pub fn amend_onset(&mut self, onset: UtcMs, now: UtcMs, rows: &mut Vec<AlertRow>) {
         if let Some(open) = self.open.as_mut().filter(|open| open.row.onset != onset) {
             open.row.onset = onset;
+            let now = now.max(open.row.changed_at);
             open.say(Transition::Amended, now, rows);
         }
     }

@@ -293,6 +293,7 @@ pub fn view_of<'a>(
         now,
         newest: newest.map(|kept| (kept.at, level(geometry.hundredths(kept)))),
         evidence: evidence(channel, now),
+        overflowing: None,
     }
 }
 

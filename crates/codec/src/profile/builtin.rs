@@ -1,7 +1,7 @@
 //! The profiles that come with the program.
 
 /// Each with the name of its file.
-pub(super) const BUILTIN: [(&str, &str); 17] = [
+pub(super) const BUILTIN: [(&str, &str); 18] = [
     (
         "bosch-tps110.toml",
         include_str!("../../profiles/bosch-tps110.toml"),
@@ -21,6 +21,10 @@ pub(super) const BUILTIN: [(&str, &str); 17] = [
     (
         "dragino-ldds75.toml",
         include_str!("../../profiles/dragino-ldds75.toml"),
+    ),
+    (
+        "elsys-elt-ultrasonic.toml",
+        include_str!("../../profiles/elsys-elt-ultrasonic.toml"),
     ),
     (
         "libelium-smart-parking.toml",

@@ -41,6 +41,7 @@ fn check(rule: &OverflowRule, story: &[Line]) {
             now: UtcMs(*now),
             newest: Some((UtcMs(*now), hundredths(*percent))),
             evidence: stale.map_or(Evidence::Fresh, |at| Evidence::StaleSince(UtcMs(at))),
+            overflowing: None,
         };
         let mut rows = Vec::new();
         watch.look(&view, identify, &mut rows);
@@ -118,6 +119,7 @@ fn two_alerts_of_one_instant_have_two_names() {
             now: UtcMs(5),
             newest: Some((UtcMs(3), hundredths(percent))),
             evidence: Evidence::StaleSince(UtcMs(4)),
+            overflowing: None,
         };
         watch.look(&view, identify, &mut rows);
     }
