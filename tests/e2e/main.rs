@@ -18,6 +18,7 @@ mod recovery;
 mod refusal;
 mod repair;
 mod services;
+mod sparkplug;
 
 /// The hub under test.
 const HUB: &str = env!("CARGO_BIN_EXE_hub-under-test");

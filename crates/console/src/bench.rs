@@ -3,6 +3,7 @@
 //!
 //! Nothing that is tried is kept.
 
+use huitian_model::UtcMs;
 use serde::Serialize;
 
 use crate::problem::Problem;
@@ -25,6 +26,10 @@ pub enum Sample {
         topic: String,
         /// The payload.
         payload: Vec<u8>,
+        /// Whose part of it is wanted, where it speaks for many; else that of the first.
+        address: Option<String>,
+        /// When it came, for times that it gives relative to now.
+        at: UtcMs,
     },
     /// The bytes of a device, out of any envelope.
     Bytes {

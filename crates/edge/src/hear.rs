@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use huitian_codec::profile::PLAIN;
+use huitian_codec::sparkplug::NAMESPACE;
 use huitian_codec::{
     Decoded, Named, NamedMessage, NamedValue, Opened, PlainMessage, Profiles, Refusal,
     RefusalReason, Routes, Uplink, is_server_status,
@@ -107,6 +108,34 @@ pub struct Stranger {
     pub address: String,
     /// What it said by name, where the message says such a thing: at most 64 values.
     pub said: Vec<(String, NamedValue)>,
+}
+
+impl Stranger {
+    /// What is kept of its message for an operator, at most so many bytes: the payload, but of
+    /// Sparkplug the values by name as JSON, for without its birth the payload names nothing.
+    pub fn kept(&self, topic: &str, payload: &[u8], bytes_max: usize) -> Vec<u8> {
+        if topic.split('/').next() != Some(NAMESPACE) {
+            return payload.iter().take(bytes_max).copied().collect();
+        }
+        let mut text = String::from("{");
+        for (name, value) in &self.said {
+            let name = serde_json::Value::from(name.as_str());
+            let value = match value {
+                NamedValue::Bool(value) => value.to_string(),
+                NamedValue::Number(value) => value.to_string(),
+                NamedValue::Text(value) => serde_json::Value::from(value.as_str()).to_string(),
+                NamedValue::Missing => "null".to_owned(),
+            };
+            let comma = if text.len() > 1 { "," } else { "" };
+            let pair = format!("{comma}{name}:{value}");
+            // JSON that is cut in the middle is none; room is left for the brace.
+            if text.len() + pair.len() < bytes_max {
+                text.push_str(&pair);
+            }
+        }
+        text.push('}');
+        text.into_bytes()
+    }
 }
 
 /// What a message turned out to be. Every message has readings, notes, or both.
@@ -254,6 +283,9 @@ impl Intake {
     pub fn hear_named(&self, named: &NamedMessage, message: &Message<'_>) -> Heard {
         let mut heard = Heard::default();
         self.named(&mut heard, named, message);
+        // A death says nothing that a profile could be tried on: what was said before is kept.
+        let is_word = |(_, value): &(String, NamedValue)| *value != NamedValue::Missing;
+        heard.strangers.retain(|it| it.said.iter().any(is_word));
         heard
     }
 

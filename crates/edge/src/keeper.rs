@@ -221,7 +221,7 @@ impl<D: Disk> Keeper<D> {
                 at,
                 address: stranger.address.clone(),
                 topic: topic.chars().take(256).collect(),
-                payload: sample(),
+                payload: stranger.kept(topic, payload, SAMPLE_BYTES_MAX),
             };
             self.strangers.insert(stranger.address.clone(), row);
         }

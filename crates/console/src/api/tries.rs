@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use huitian_model::UtcMs;
 use huitian_report::{Source, UnknownDevice};
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +12,7 @@ use super::json;
 use crate::app::App;
 use crate::bench::{DRAFT_BYTES_MAX, OpenedSample, Sample, TRIED_BYTES_MAX, With};
 use crate::command::Command;
-use crate::pages::unknown::{is_known, whole};
+use crate::pages::unknown::{is_known, said, whole};
 use crate::params::Params;
 use crate::payload;
 use crate::problem::Problem;
@@ -67,10 +68,7 @@ pub(crate) async fn unknown(
     params.only(&["address"])?;
     if let Some(address) = params.get("address") {
         let device = whole(&app, address).await?;
-        let sample = Sample::Message {
-            topic: device.topic.clone(),
-            payload: device.last_payload.clone(),
-        };
+        let sample = said(&device);
         let tried = app.try_on(sample, With::All).await?;
         return json(&UnknownWholeJson {
             payload_hex: hex(device.last_payload.iter(), ""),
@@ -127,14 +125,13 @@ pub(crate) async fn try_it(
         return Err(Problem::too_large(TRIED_BYTES_MAX));
     }
     let sample = match (body.address, body.topic, given) {
-        (Some(address), None, None) => {
-            let device = whole(&app, &address).await?;
-            Sample::Message {
-                topic: device.topic,
-                payload: device.last_payload,
-            }
-        }
-        (None, Some(topic), Some(payload)) => Sample::Message { topic, payload },
+        (Some(address), None, None) => said(&whole(&app, &address).await?),
+        (None, Some(topic), Some(payload)) => Sample::Message {
+            topic,
+            payload,
+            address: None,
+            at: app.board.now().unwrap_or(UtcMs(0)),
+        },
         (None, None, Some(bytes)) if body.payload_hex.is_some() => Sample::Bytes {
             bytes,
             port: body.port,

@@ -72,6 +72,16 @@ pub(crate) async fn whole(app: &App, address: &str) -> Result<UnknownDevice, Pro
     found.ok_or_else(|| Problem::not_found("unknown device", address))
 }
 
+/// What it said last, to be tried.
+pub(crate) fn said(device: &UnknownDevice) -> Sample {
+    Sample::Message {
+        topic: device.topic.clone(),
+        payload: device.last_payload.clone(),
+        address: Some(device.address.clone()),
+        at: device.last_seen,
+    }
+}
+
 /// `GET /devices/unknown`
 pub(crate) async fn unknown(State(app): State<Arc<App>>, ask: Ask) -> Result<Response, Problem> {
     if let Some(address) = ask.params.get("address") {
@@ -123,11 +133,7 @@ async fn device_page(
     device: UnknownDevice,
     (with, chosen): (With, String),
 ) -> Result<Response, Problem> {
-    let sample = Sample::Message {
-        topic: device.topic.clone(),
-        payload: device.last_payload.clone(),
-    };
-    let tried = app.try_on(sample, with).await?;
+    let tried = app.try_on(said(&device), with).await?;
     let view = app.board.view();
     let show = app.show(ask.lang, &view);
     let profiles = app.bench.profiles().into_iter();

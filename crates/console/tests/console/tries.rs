@@ -68,7 +68,7 @@ async fn what_an_unknown_device_sent_is_tried_as_it_came() {
     assert_eq!(tried["fits"][0]["profile"], "milesight-em400-tld");
     assert_eq!(tried["fits"][0]["rows"][1]["value"], "92");
     let (sample, with) = desk.tried().remove(0);
-    let Sample::Message { topic, payload } = sample else {
+    let Sample::Message { topic, payload, .. } = sample else {
         panic!("{sample:?}");
     };
     assert_eq!(topic, "application/7/device/24e124fffef12345/event/up");

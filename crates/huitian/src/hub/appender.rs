@@ -14,7 +14,8 @@ use huitian_model::uplink::{self, UpNote, UpStranger};
 use huitian_model::{EdgeId, IdError, Origin, Partition, Position, Record, Tick, UtcMs};
 use huitian_mqtt::{Delivery, Verdict};
 use huitian_store::{
-    Backend, IntakeNote, IntakeReason, SAMPLE_BYTES_MAX, Sqlite, StoreError, UnknownNote,
+    Backend, IntakeNote, IntakeReason, SAMPLE_BYTES_MAX, Sqlite, StoreError,
+    UNKNOWN_PAYLOAD_BYTES_MAX, UnknownNote,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::{error, warn};
@@ -291,7 +292,7 @@ impl Appender {
                 address: stranger.address.clone(),
                 topic: topic.to_owned(),
                 at,
-                payload: payload.to_vec(),
+                payload: stranger.kept(topic, payload, UNKNOWN_PAYLOAD_BYTES_MAX),
             });
         }
         // Counted in messages: a hostile batch of thousands of bad values is one message.

@@ -9,10 +9,12 @@
 mod draft;
 mod fit;
 mod lines;
+mod said;
 
 use std::sync::Arc;
 
-use huitian_codec::{Named, Opened, Profiles, Uplink, open};
+use huitian_codec::sparkplug::NAMESPACE;
+use huitian_codec::{NamedMessage, Opened, Profiles, Routes, Uplink};
 use huitian_console::{Bench, OpenedSample, Sample, Tried, With};
 use tokio::sync::watch;
 
@@ -27,19 +29,24 @@ const ROWS_MAX: usize = 5;
 /// The profiles in force, on which payloads are tried.
 pub struct Trials {
     profiles: watch::Receiver<Arc<Profiles>>,
+    routes: watch::Receiver<Arc<Routes>>,
 }
 
 impl Trials {
-    /// Of the profiles in force, which a reload may replace.
-    pub const fn new(profiles: watch::Receiver<Arc<Profiles>>) -> Self {
-        Self { profiles }
+    /// Of the profiles and routes in force, which a reload may replace.
+    pub const fn new(
+        profiles: watch::Receiver<Arc<Profiles>>,
+        routes: watch::Receiver<Arc<Routes>>,
+    ) -> Self {
+        Self { profiles, routes }
     }
 }
 
 impl Bench for Trials {
     fn try_on(&self, sample: &Sample, with: &With) -> Result<Tried, String> {
         let profiles = Arc::clone(&self.profiles.borrow());
-        let (opened, input) = opened(sample);
+        let routes = Arc::clone(&self.routes.borrow());
+        let (opened, input) = opened(sample, &routes);
         let mut tried = Tried {
             opened,
             ..Tried::default()
@@ -92,15 +99,26 @@ fn nobody(id: &str, profiles: &Profiles) -> String {
 }
 
 /// What a message is before any profile, and what a profile may read of it.
-fn opened(sample: &Sample) -> (OpenedSample, Option<Input>) {
-    let (topic, payload) = match sample {
-        Sample::Message { topic, payload } => (topic, payload),
+fn opened(sample: &Sample, routes: &Routes) -> (OpenedSample, Option<Input>) {
+    let (topic, payload, address, at) = match sample {
+        Sample::Message {
+            topic,
+            payload,
+            address,
+            at,
+        } => (topic, payload, address.as_deref(), *at),
         Sample::Bytes { bytes, port } => {
             let uplink = (*port, bytes.clone());
             return (of_bytes("bytes", None, &uplink), Some(Input::Bytes(uplink)));
         }
     };
-    match open(topic, payload) {
+    if topic.split('/').next() == Some(NAMESPACE) {
+        return match said::read(address.unwrap_or_default(), payload) {
+            Some(named) => of_names(named, address),
+            None => (without("refused", said::NEEDS_BIRTH), None),
+        };
+    }
+    match routes.open(topic, payload, at) {
         Ok(Opened::Uplink(uplink)) => {
             let Uplink {
                 address,
@@ -112,18 +130,7 @@ fn opened(sample: &Sample) -> (OpenedSample, Option<Input>) {
             let told = of_bytes("uplink", Some(address), &bytes);
             (told, Some(Input::Bytes(bytes)))
         }
-        Ok(Opened::Named(named)) => {
-            let refused = named.refused.into_iter().next().map(|it| it.text);
-            // A message may speak for many devices; one is enough to know the profile.
-            let record: Option<Named> = named.records.into_iter().next();
-            let told = OpenedSample {
-                form: "values",
-                address: record.as_ref().map(|it| it.address.clone()),
-                note: refused,
-                ..OpenedSample::default()
-            };
-            (told, record.map(Input::Named))
-        }
+        Ok(Opened::Named(named)) => of_names(named, address),
         Ok(Opened::Plain(plain)) => {
             let told = OpenedSample {
                 form: "plain",
@@ -136,6 +143,20 @@ fn opened(sample: &Sample) -> (OpenedSample, Option<Input>) {
         Ok(Opened::NotReadings(kind)) => (without("not_readings", kind), None),
         Err(refusal) => (without("refused", &refusal.text), None),
     }
+}
+
+/// A message may speak for many devices: the first record of this one, else of the first.
+fn of_names(named: NamedMessage, address: Option<&str>) -> (OpenedSample, Option<Input>) {
+    let is_own = |it: &str| address.is_some_and(|own| own.eq_ignore_ascii_case(it));
+    let own = named.records.iter().position(|it| is_own(&it.address));
+    let record = named.records.into_iter().nth(own.unwrap_or(0));
+    let told = OpenedSample {
+        form: "values",
+        address: record.as_ref().map(|it| it.address.clone()),
+        note: named.refused.into_iter().next().map(|it| it.text),
+        ..OpenedSample::default()
+    };
+    (told, record.map(Input::Named))
 }
 
 fn of_bytes(
@@ -161,5 +182,7 @@ fn without(form: &'static str, note: &str) -> OpenedSample {
     }
 }
 
+#[cfg(test)]
+mod named_tests;
 #[cfg(test)]
 mod tests;

@@ -56,6 +56,8 @@ pub struct Reloader {
     pub names: watch::Sender<Arc<Inventory>>,
     /// For operators who try them on a payload.
     pub profiles: watch::Sender<Arc<Profiles>>,
+    /// For the same operators: how their messages are opened.
+    pub routes: watch::Sender<Arc<Routes>>,
 }
 
 impl Reloader {
@@ -120,6 +122,7 @@ impl Reloader {
         self.board.set_inventory(Arc::clone(&plan.inventory));
         self.board.set_overflow_limit(plan.settings.overflow.on);
         self.profiles.send_replace(plan.site.profiles);
+        self.routes.send_replace(Arc::clone(routes));
         let known = forget_known(&self.store, &plan.inventory).await;
         known.map_err(|error| plain(&error))?;
         self.names.send_replace(plan.inventory);

@@ -101,8 +101,10 @@ pub async fn run(mut config: Config, flags: Overrides, clock: Clock) -> Result<(
     let board = board(&config, &plan, clock.now());
     let (stop, stopped) = watch::channel(false);
     let profiles = watch::channel(Arc::clone(&plan.site.profiles)).0;
+    let routes = watch::channel(Arc::clone(&config.mqtt.routes)).0;
     let hub = Hub {
         profiles,
+        routes,
         config,
         flags,
         plan,
@@ -180,6 +182,8 @@ struct Hub {
     operators: watch::Sender<Option<mpsc::Sender<FleetAsk>>>,
     /// The profiles in force.
     profiles: watch::Sender<Arc<huitian_codec::Profiles>>,
+    /// The routes in force.
+    routes: watch::Sender<Arc<huitian_codec::Routes>>,
 }
 
 /// What runs until the stop.
@@ -266,7 +270,10 @@ impl Hub {
                 zone: DISTRICT_ZONE.to_owned(),
                 metrics: Arc::new(move || text.text()),
                 fleet: Arc::new(Desk::new(self.operators.subscribe(), self.store.clone())),
-                bench: Arc::new(Trials::new(self.profiles.subscribe())),
+                bench: Arc::new(Trials::new(
+                    self.profiles.subscribe(),
+                    self.routes.subscribe(),
+                )),
                 limits: Limits::default(),
             },
             Arc::new(self.store.clone()),
@@ -454,6 +461,7 @@ impl Hub {
             board: self.board.clone(),
             names,
             profiles: self.profiles.clone(),
+            routes: self.routes.clone(),
         };
         let stopped = self.stopped.clone();
         tasks.spawn(async move {

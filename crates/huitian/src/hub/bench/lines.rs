@@ -24,7 +24,9 @@ pub fn of(profile: &Profile, address: &str) -> (String, String) {
 
 /// The end of the profile's id is the type of the device, the end of the address the device.
 fn id(profile: &str, address: &str) -> String {
-    let letters = address.chars().filter(char::is_ascii_alphanumeric);
+    // Of `GROUP/EDGE/DEVICE` the device.
+    let own = address.rsplit('/').next().unwrap_or_default();
+    let letters = own.chars().filter(char::is_ascii_alphanumeric);
     let tail: Vec<char> = letters.map(|it| it.to_ascii_lowercase()).collect();
     let from = tail.len().saturating_sub(TAIL_CHARS);
     let tail: String = tail.iter().skip(from).collect();

@@ -1,12 +1,35 @@
 //! The right profile first, drafts judged with their place, lines that an inventory takes.
 
 use huitian_console::DRAFT_BYTES_MAX;
+use huitian_model::UtcMs;
 
 use super::*;
 
 fn bench() -> Trials {
-    let profiles = Arc::new(Profiles::builtin().unwrap());
-    Trials::new(watch::channel(profiles).1)
+    of(Profiles::builtin().unwrap(), "")
+}
+
+/// A bench of these profiles, where messages come by these routes.
+pub(super) fn of(profiles: Profiles, routes: &str) -> Trials {
+    #[derive(serde::Deserialize)]
+    struct Settings {
+        #[serde(default)]
+        routes: Routes,
+    }
+    let Settings { routes } = toml::from_str(routes).unwrap();
+    Trials::new(
+        watch::channel(Arc::new(profiles)).1,
+        watch::channel(Arc::new(routes)).1,
+    )
+}
+
+pub(super) fn message(topic: &str, payload: &[u8], address: Option<&str>) -> Sample {
+    Sample::Message {
+        topic: topic.to_owned(),
+        payload: payload.to_vec(),
+        address: address.map(str::to_owned),
+        at: UtcMs(1_700_000_000_000),
+    }
 }
 
 fn bytes(hex: &str, port: u8) -> Sample {
@@ -71,7 +94,7 @@ fn a_profile_that_says_more_stands_before_one_that_fits_by_chance() {
         .replace("ports = [10] ", "")
         .replace("lengths = [5] ", "lengths = [5, 14] ");
     profiles.add(&by_chance, "aaa").unwrap();
-    let bench = Trials::new(watch::channel(Arc::new(profiles)).1);
+    let bench = of(profiles, "");
     let known = bytes("01755c0367010104822003050000", 85);
     let tried = bench.try_on(&known, &With::All).unwrap();
     assert_eq!(tried.fits[0].profile, "milesight-em400-tld");
@@ -147,11 +170,11 @@ fn a_draft_is_judged_with_the_place_of_each_fault_and_still_tried() {
 #[test]
 fn lines_for_the_inventory_name_the_address_and_leave_to_people_what_they_know() {
     let bench = bench();
-    let message = Sample::Message {
-        topic: "application/a/device/24e124fffef12345/event/up".to_owned(),
-        payload: br#"{"deviceInfo":{"devEui":"24e124fffef12345"},"fPort":85,"data":"AXVc"}"#
-            .to_vec(),
-    };
+    let message = message(
+        "application/a/device/24e124fffef12345/event/up",
+        br#"{"deviceInfo":{"devEui":"24e124fffef12345"},"fPort":85,"data":"AXVc"}"#,
+        None,
+    );
     let tried = bench.try_on(&message, &With::All).unwrap();
     assert_eq!(tried.opened.form, "uplink");
     assert_eq!(
@@ -177,9 +200,8 @@ fn lines_for_the_inventory_name_the_address_and_leave_to_people_what_they_know()
 fn what_no_profile_can_read_says_why() {
     let bench = bench();
     let tried = |topic: &str, payload: &[u8]| {
-        let (topic, payload) = (topic.to_owned(), payload.to_vec());
         bench
-            .try_on(&Sample::Message { topic, payload }, &With::All)
+            .try_on(&message(topic, payload, None), &With::All)
             .unwrap()
     };
     let plain = tried("huitian/v1/north/bin-7", br#"{"readings":{"fill":62}}"#);
@@ -206,7 +228,7 @@ fn a_thousand_profiles_are_tried_in_bounded_time() {
         let text = text.replace("\"my-device\"", &format!("\"p-{n}\""));
         profiles.add(&text, "many").unwrap();
     }
-    let bench = Trials::new(watch::channel(Arc::new(profiles)).1);
+    let bench = of(profiles, "");
     let longest = bytes(&"01755c".repeat(85), 85);
     let begun = std::time::Instant::now();
     let tried = bench.try_on(&longest, &With::All).unwrap();
