@@ -22,8 +22,8 @@ use crate::recovery::load::{World, deliver};
 /// How long the broker is away, s.
 const AWAY_S: u64 = 10;
 
-/// A short outage is made to weigh as much as one of minutes: 100,000 readings.
-const WIDE_MESSAGES: usize = 5_000;
+/// A short outage is made to weigh as much as one of minutes: 200,000 readings.
+const WIDE_MESSAGES: usize = 10_000;
 
 /// From this length on, s, an outage weighs enough by itself.
 const LONG_S: u64 = 60;
@@ -33,8 +33,9 @@ const GROWTH_BYTES_MAX: u64 = 5_000_000;
 
 /// Readings that came while the broker was away reach the log after those that came when it was
 /// back, except for so many at most: the twelve frames that the edge lets be on their way, at up
-/// to 5,000 readings, and what goes out between a reading's coming and its being on disk.
-const AHEAD_MAX: usize = 75_000;
+/// to 5,000 readings, once while a reading waits for a place among the live frames and once on
+/// its own way, and what goes out between its coming and its being on disk.
+const AHEAD_MAX: usize = 2 * 60_000 + 15_000;
 
 /// Longest wait for the backlog to be gone.
 const DRAIN_MAX: Duration = Duration::from_secs(300);
