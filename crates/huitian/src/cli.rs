@@ -212,7 +212,7 @@ pub struct ExplainArgs {
     #[arg(value_name = "HEX", required_unless_present = "values")]
     pub payload: Vec<String>,
     /// The port that the message came on.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = port)]
     pub port: Option<u8>,
     /// The bytes are base64, also where they could be hex.
     #[arg(long)]
@@ -334,4 +334,8 @@ impl Flags {
             seed: self.seed,
         }
     }
+}
+
+fn port(text: &str) -> Result<u8, String> {
+    (text.parse()).map_err(|_no_port| "expected 0 to 255".to_owned())
 }

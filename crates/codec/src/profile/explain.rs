@@ -143,16 +143,20 @@ impl Profile {
             if Some(&message.name) == explanation.message.as_ref() {
                 continue;
             }
+            let is_there = |path: &&String| named.values.iter().any(|(known, _)| known == *path);
+            let wanted = message.has.iter().find(|path| !is_there(path));
             let why = if !message.is_named {
-                "it is of bytes, not of named values"
+                "it is of bytes, not of named values".to_owned()
             } else if is_meant(message, named) {
-                "another message stands before it in the profile"
+                "another message stands before it in the profile".to_owned()
+            } else if let Some(path) = wanted {
+                format!("it must have {path:?}, which is not there")
             } else {
-                "a name that it must have is not there"
+                "none of its fields' names is there".to_owned()
             };
             explanation.others.push(OtherMessage {
                 message: message.name.clone(),
-                why: why.to_owned(),
+                why,
             });
         }
         explanation

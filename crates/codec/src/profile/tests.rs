@@ -72,7 +72,7 @@ fn fault(from: &str, to: &str) -> (String, String) {
 fn the_built_in_profiles_hold_their_vectors() {
     let profiles = Profiles::builtin().unwrap();
     let ids: Vec<_> = profiles.ids().collect();
-    assert_eq!(ids.len(), 17);
+    assert_eq!(ids.len(), 18);
     for id in ids {
         let profile = profiles.require(id).unwrap();
         assert!(profile.vectors() >= 2, "{id}");
@@ -180,7 +180,7 @@ fn an_id_is_taken_once() {
     profiles.add(SMALL, "small.toml").unwrap();
     let error = profiles.add(SMALL, "again.toml").unwrap_err();
     assert!(error.message.contains("taken"));
-    assert_eq!(profiles.ids().count(), 18);
+    assert_eq!(profiles.ids().count(), 19);
 }
 
 #[test]

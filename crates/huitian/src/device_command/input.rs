@@ -96,9 +96,15 @@ fn flatten(
     depth: usize,
     into: &mut Vec<(String, NamedValue)>,
 ) -> Result<(), String> {
-    if depth > DEPTH_MAX || into.len() >= KEYS_MAX {
+    if depth > DEPTH_MAX {
+        let place: String = path.chars().take(TEXT_CHARS_MAX).collect();
         return Err(format!(
-            "--values: expected at most {DEPTH_MAX} levels and {KEYS_MAX} values"
+            "--values: expected at most {DEPTH_MAX} levels, found more at {place:?}"
+        ));
+    }
+    if into.len() >= KEYS_MAX {
+        return Err(format!(
+            "--values: expected at most {KEYS_MAX} values, found more"
         ));
     }
     let below = |key: &str| match path {

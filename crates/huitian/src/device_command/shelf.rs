@@ -23,8 +23,10 @@ pub struct Sheet {
     pub file: String,
     /// Comes with the program.
     pub is_builtin: bool,
-    /// As it is written.
+    /// As it is written; empty where it cannot be read.
     pub text: String,
+    /// Why it cannot be read: a folder's other files are read all the same.
+    pub unread: Option<String>,
 }
 
 impl Sheet {
@@ -33,6 +35,9 @@ impl Sheet {
     /// # Errors
     /// What is wrong, with its place.
     pub fn draft(&self) -> Result<Profile, ConfigFault> {
+        if let Some(why) = &self.unread {
+            return Err(ConfigFault::plain(format!("{}: {why}", self.file)));
+        }
         Profile::draft(&self.text, &self.file).map_err(|error| self.fault(&error))
     }
 
@@ -61,6 +66,7 @@ pub fn all(folder: Option<&Path>) -> Result<Vec<Sheet>, Failure> {
         file: file.to_owned(),
         is_builtin: true,
         text: text.to_owned(),
+        unread: None,
     });
     let mut sheets: Vec<_> = builtin.collect();
     if let Some(folder) = folder {
@@ -89,23 +95,42 @@ pub fn of_folder(folder: &Path) -> Result<Vec<Sheet>, Failure> {
         return Err(ConfigFault::plain(message).into());
     }
     paths.sort();
-    paths.iter().map(|path| of_file(path)).collect()
+    Ok(paths.iter().map(|path| of_file(path)).collect())
 }
 
-/// One file.
-///
-/// # Errors
-/// It cannot be read, or is no text.
-pub fn of_file(path: &Path) -> Result<Sheet, Failure> {
-    use std::io::Read;
-    let mut text = String::new();
-    let read = std::fs::File::open(path)
-        .and_then(|file| file.take(READ_BYTES_MAX).read_to_string(&mut text));
-    read.map_err(|error| ConfigFault::unreadable(path, &error))?;
-    Ok(Sheet {
+/// One file, or why it is none.
+pub fn of_file(path: &Path) -> Sheet {
+    let (text, unread) = match read(path) {
+        Ok(text) => (text, None),
+        Err(why) => (String::new(), Some(why)),
+    };
+    Sheet {
         file: path.display().to_string(),
         is_builtin: false,
         text,
+        unread,
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    use std::io::Read;
+    let told = |error: std::io::Error| error.to_string();
+    let file = std::fs::File::open(path).map_err(told)?;
+    let found = file.metadata().map_err(told)?;
+    if found.is_dir() {
+        return Err("expected one *.toml file, found a folder".to_owned());
+    }
+    if found.len() >= READ_BYTES_MAX {
+        let (most, found) = (READ_BYTES_MAX - 1, found.len());
+        return Err(format!("expected at most {most} bytes, found {found}"));
+    }
+    let mut bytes = Vec::new();
+    file.take(READ_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .map_err(told)?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        format!("expected text in UTF-8, found another byte at place {at}")
     })
 }
 
@@ -115,8 +140,9 @@ pub fn of_file(path: &Path) -> Result<Sheet, Failure> {
 /// Nobody knows it (with the nearest names), or it is wrong.
 pub fn find(name: &str, folder: Option<&Path>) -> Result<(Sheet, Profile), Failure> {
     let path = Path::new(name);
-    if path.extension().is_some_and(|it| it == "toml") {
-        let sheet = of_file(path)?;
+    // An id has neither a point nor a slash.
+    if name.contains(['.', '/']) || path.is_dir() {
+        let sheet = of_file(path);
         let profile = sheet.draft()?;
         return Ok((sheet, profile));
     }

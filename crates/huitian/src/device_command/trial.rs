@@ -19,7 +19,7 @@ pub fn run(what: Option<&str>, folder: Option<&Path>) -> Result<(), Failure> {
     let sheets = match what {
         None => shelf::all(folder)?,
         Some(what) if Path::new(what).is_dir() => shelf::of_folder(Path::new(what))?,
-        Some(what) if Path::new(what).is_file() => vec![shelf::of_file(Path::new(what))?],
+        Some(what) if Path::new(what).is_file() => vec![shelf::of_file(Path::new(what))],
         Some(what) => vec![shelf::find(what, folder)?.0],
     };
     if sheets.is_empty() {

@@ -210,8 +210,14 @@ fn names_are_explained_with_those_that_are_not_used() {
     assert_eq!(
         others,
         [
-            "a name that it must have is not there",
+            "none of its fields' names is there",
             "it is of bytes, not of named values"
         ]
+    );
+    let explanation = profile.explain_named(&named(&[("Wifi", number("3"))]));
+    let why = explanation.others.first().map(|other| other.why.as_str());
+    assert_eq!(
+        why,
+        Some("it must have \"SR04.Distance\", which is not there")
     );
 }
