@@ -222,20 +222,6 @@ fn address(text: &str) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-/// What a device said by its own clock, or at a time that nothing says.
-fn said(address: String, at: Option<UtcMs>, values: Vec<(String, NamedValue)>) -> Named {
-    Named {
-        address,
-        at,
-        time_source: match at {
-            Some(_) => TimeSource::Device,
-            None => TimeSource::Receiver,
-        },
-        sequence: None,
-        values,
-    }
-}
-
 /// One record as a message, or the word for a message without values.
 fn opened(record: Named) -> Opened {
     if record.values.is_empty() {

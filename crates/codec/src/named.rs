@@ -37,6 +37,26 @@ pub struct Named {
     pub values: Vec<(String, NamedValue)>,
 }
 
+impl Named {
+    /// What a device said by its own clock, or at a time that nothing says.
+    pub(crate) fn said(
+        address: impl Into<String>,
+        at: Option<UtcMs>,
+        values: Vec<(String, NamedValue)>,
+    ) -> Self {
+        Self {
+            address: address.into(),
+            at,
+            time_source: match at {
+                Some(_) => TimeSource::Device,
+                None => TimeSource::Receiver,
+            },
+            sequence: None,
+            values,
+        }
+    }
+}
+
 /// A message of named values: what could be read of it, and what could not.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct NamedMessage {

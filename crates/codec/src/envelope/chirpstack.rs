@@ -114,19 +114,32 @@ impl<'a> Body<'a> {
         match key {
             "time" => self.time = instant(reader, "time")?,
             "deviceInfo" => self.eui = device_info(reader)?,
-            "fCnt" => self.frame.f_cnt = whole(reader, "fCnt", u32::MAX)?,
-            "fPort" => {
-                let port = whole(reader, "fPort", u32::from(u8::MAX))?;
-                self.frame.f_port = u8::try_from(port).unwrap_or(u8::MAX);
-            }
-            "data" => self.frame.bytes = bytes(reader, "data")?,
-            "object" => self.frame.decoded = decoded(reader)?,
+            key if read_frame(&mut self.frame, reader, key)? => {}
             // Nobody asks the gateways where the server has spoken.
             "rxInfo" if self.time.is_none() => self.gateway_time = gateway_time(reader)?,
             _other => return reader.skip(),
         }
         Ok(())
     }
+}
+
+/// Reads a member of the body that both versions have for the radio frame; whether it was one.
+pub(super) fn read_frame(
+    frame: &mut Frame,
+    reader: &mut Reader,
+    key: &str,
+) -> Result<bool, Refusal> {
+    match key {
+        "fCnt" => frame.f_cnt = whole(reader, "fCnt", u32::MAX)?,
+        "fPort" => {
+            let port = whole(reader, "fPort", u32::from(u8::MAX))?;
+            frame.f_port = u8::try_from(port).unwrap_or(u8::MAX);
+        }
+        "data" => frame.bytes = bytes(reader, "data")?,
+        "object" => frame.decoded = decoded(reader)?,
+        _other => return Ok(false),
+    }
+    Ok(true)
 }
 
 fn check_identity(address: &str, eui: Option<&str>) -> Result<(), Refusal> {

@@ -20,8 +20,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use huitian_model::UtcMs;
 
-use super::chirpstack::{Status, gateway_time, log};
-use super::{Frame, Opened, bytes, decoded, dev_eui, mismatch, text, whole, wrong_topic};
+use super::chirpstack::{Status, gateway_time, log, read_frame};
+use super::{Frame, Opened, decoded, dev_eui, mismatch, text, wrong_topic};
 use crate::ENVELOPE_TEXT_CHARS_MAX;
 use crate::json::Reader;
 use crate::named::NamedValue;
@@ -96,13 +96,7 @@ impl<'a> Body<'a> {
     fn read(&mut self, reader: &mut Reader<'a>, key: &str) -> Result<(), Refusal> {
         match key {
             "devEUI" => self.eui = text(reader, "devEUI")?,
-            "fCnt" => self.frame.f_cnt = whole(reader, "fCnt", u32::MAX)?,
-            "fPort" => {
-                let port = whole(reader, "fPort", u32::from(u8::MAX))?;
-                self.frame.f_port = u8::try_from(port).unwrap_or(u8::MAX);
-            }
-            "data" => self.frame.bytes = bytes(reader, "data")?,
-            "object" => self.frame.decoded = decoded(reader)?,
+            key if read_frame(&mut self.frame, reader, key)? => {}
             "objectJSON" => {
                 if let Some(text) = text(reader, "objectJSON")? {
                     self.frame.decoded = inner(&text).unwrap_or_default();

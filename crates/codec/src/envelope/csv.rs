@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 use super::mapped::{device_of, sequence_of};
 use super::values::{VALUES_MAX, take, too_many};
-use super::{Opened, address, cell, said, utf8};
+use super::{Opened, address, cell, utf8};
 use crate::instant::{self, TimeUnit};
 use crate::named::{Named, NamedMessage, NamedValue};
 use crate::refusal::{Refusal, RefusalReason, quoted};
@@ -150,7 +150,7 @@ impl Table {
         {
             values.clear();
         }
-        let mut record = said(device, at, values);
+        let mut record = Named::said(device, at, values);
         record.sequence = sequence;
         Ok(record)
     }

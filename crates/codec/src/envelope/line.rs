@@ -20,7 +20,7 @@
 use std::borrow::Cow;
 
 use super::values::{VALUES_MAX, too_many};
-use super::{Opened, address, said, utf8};
+use super::{Opened, address, utf8};
 use crate::instant::{self, TimeUnit};
 use crate::json::is_number;
 use crate::named::{Named, NamedMessage, NamedValue};
@@ -110,7 +110,7 @@ impl Lines {
             };
             (name, value)
         });
-        Ok(said(device, at, fields.collect()))
+        Ok(Named::said(device, at, fields.collect()))
     }
 }
 

@@ -17,7 +17,7 @@
 use huitian_model::UtcMs;
 
 use super::values::{Excess, Flat, VALUES_MAX, take};
-use super::{Opened, address, said, wrong_type};
+use super::{Opened, address, wrong_type};
 use crate::instant::{self, TimeUnit};
 use crate::json::Reader;
 use crate::named::{Named, NamedMessage, NamedValue};
@@ -184,7 +184,7 @@ impl Mapping {
             }
             None => None,
         };
-        let mut record = said(device, at, item.values);
+        let mut record = Named::said(device, at, item.values);
         record.sequence = sequence;
         Ok(record)
     }

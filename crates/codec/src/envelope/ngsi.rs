@@ -30,7 +30,7 @@
 use huitian_model::UtcMs;
 
 use super::values::{Excess, Flat, VALUES_MAX};
-use super::{Opened, address, said};
+use super::{Opened, address};
 use crate::instant;
 use crate::json::{Reader, Scalar};
 use crate::named::{Named, NamedMessage, NamedValue};
@@ -227,7 +227,7 @@ impl Entity {
             let values = attribute.values.into_iter().chain(ours);
             match records.iter_mut().find(|known| known.at == at) {
                 Some(known) => known.values.extend(values),
-                None => records.push(said(id.clone(), at, values.collect())),
+                None => records.push(Named::said(id.clone(), at, values.collect())),
             }
         }
         Ok(records)

@@ -24,8 +24,8 @@
 
 use huitian_model::UtcMs;
 
+use super::Opened;
 use super::values::{VALUES_MAX, too_many};
-use super::{Opened, said};
 use crate::instant::in_range;
 use crate::named::{Named, NamedMessage, NamedValue};
 use crate::number::{Fixed, MICRO};
@@ -397,7 +397,7 @@ fn push(records: &mut Vec<Named>, resolved: Resolved, named_by_topic: Option<&st
     });
     match fits {
         Some(last) => last.values.extend(values),
-        None => records.push(said(device, resolved.at, values.collect())),
+        None => records.push(Named::said(device, resolved.at, values.collect())),
     }
 }
 

@@ -18,7 +18,7 @@
 use huitian_model::UtcMs;
 
 use super::values::{Excess, Flat, VALUES_MAX};
-use super::{Opened, address, said, utf8, wrong_topic, wrong_type};
+use super::{Opened, address, utf8, wrong_topic, wrong_type};
 use crate::json::{Reader, Scalar};
 use crate::named::{Named, NamedMessage};
 use crate::refusal::Refusal;
@@ -83,7 +83,7 @@ fn sensor(device: &str, utc_offset: Option<i32>, payload: &[u8]) -> Result<Opene
     let all = std::iter::once((device, own.values)).chain(others);
     let records: Vec<Named> = all
         .filter(|(_, values)| !values.is_empty())
-        .map(|(address, values)| said(address, at, values))
+        .map(|(address, values)| Named::said(address, at, values))
         .collect();
     if records.is_empty() {
         return Ok(Opened::NotReadings("no values"));

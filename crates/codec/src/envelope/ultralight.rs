@@ -21,7 +21,7 @@
 use huitian_model::UtcMs;
 
 use super::values::{VALUES_MAX, too_many};
-use super::{Opened, address, cell, said, utf8, wrong_topic, wrong_type};
+use super::{Opened, address, cell, utf8, wrong_topic, wrong_type};
 use crate::json::{Reader, Scalar};
 use crate::named::{Named, NamedMessage, NamedValue};
 use crate::refusal::{Refusal, RefusalReason, quoted};
@@ -48,7 +48,7 @@ pub(crate) fn read(device: &str, name: Option<&str>, payload: &[u8]) -> Result<O
     let mut message = NamedMessage::default();
     if let Some(name) = name {
         let values = vec![(key(name)?, value(text)?)];
-        message.records.push(said(device, None, values));
+        message.records.push(Named::said(device, None, values));
         return Ok(Opened::Named(message));
     }
     let mut count = 0;
@@ -95,7 +95,7 @@ fn group(device: &str, text: &str) -> Result<Named, Refusal> {
         let text = "expected key|value, found none";
         return Err(Refusal::new(RefusalReason::MissingField, text));
     }
-    Ok(said(device.to_owned(), at, values))
+    Ok(Named::said(device.to_owned(), at, values))
 }
 
 /// The time before a group of an odd number of parts.

@@ -17,9 +17,9 @@
 use huitian_model::UtcMs;
 
 use super::values::{Excess, Flat, VALUES_MAX, take};
-use super::{Opened, address, opened, said, wrong_topic, wrong_type};
+use super::{Opened, address, opened, wrong_topic, wrong_type};
 use crate::json::{Reader, Scalar};
-use crate::named::NamedValue;
+use crate::named::{Named, NamedValue};
 use crate::refusal::Refusal;
 use crate::{TEXT_CHARS_MAX, instant};
 
@@ -47,7 +47,7 @@ pub(crate) fn read(name: &str, payload: &[u8]) -> Result<Opened, Refusal> {
     flat.object(&mut reader)?;
     reader.end()?;
     let at = last_seen(take(&mut flat.values, "last_seen"))?;
-    Ok(opened(said(device, at, flat.values)))
+    Ok(opened(Named::said(device, at, flat.values)))
 }
 
 fn last_seen(value: Option<NamedValue>) -> Result<Option<UtcMs>, Refusal> {

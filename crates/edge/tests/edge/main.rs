@@ -5,6 +5,9 @@ mod buses;
 #[cfg(test)]
 mod enroll;
 #[cfg(test)]
+#[path = "../../../mqtt/tests/session/programs.rs"]
+mod programs;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod sources;

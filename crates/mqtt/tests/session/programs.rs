@@ -2,7 +2,7 @@
 
 #![expect(
     dead_code,
-    reason = "two test programs share this file, and neither uses all of it"
+    reason = "test programs of several crates share this file, and none uses all of it"
 )]
 
 use std::io::{BufRead, BufReader, Write};

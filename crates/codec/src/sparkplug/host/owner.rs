@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use huitian_model::{TimeSource, UtcMs};
+use huitian_model::UtcMs;
 
 use crate::named::{Named, NamedMessage, NamedValue};
 use crate::refusal::{Refusal, RefusalReason, quoted};
@@ -134,14 +134,16 @@ impl Owner {
                     values.push(value);
                 }
                 _ => {
+                    // A message's number is its node's and starts anew every 256 messages: it
+                    // names no reading.
                     let former = run.replace((at, metric.is_historical, vec![value]));
                     to.records
-                        .extend(former.map(|run| record(address, run.0, run.2)));
+                        .extend(former.map(|run| Named::said(address, run.0, run.2)));
                 }
             }
         }
         to.records
-            .extend(run.map(|run| record(address, run.0, run.2)));
+            .extend(run.map(|run| Named::said(address, run.0, run.2)));
         faults.truncate(REFUSED_MAX);
         to.refused.extend(faults);
         reading
@@ -153,20 +155,6 @@ impl Owner {
         let gone = names.filter(|name| next.is_none_or(|next| !next.names.contains_key(*name)));
         gone.map(|name| (name.to_string(), NamedValue::Missing))
             .collect()
-    }
-}
-
-pub(super) fn record(address: &str, at: Option<UtcMs>, values: Vec<(String, NamedValue)>) -> Named {
-    Named {
-        address: address.to_owned(),
-        at,
-        time_source: match at {
-            Some(_) => TimeSource::Device,
-            None => TimeSource::Receiver,
-        },
-        // The sequence number is the node's and starts anew every 256 messages: it names nothing.
-        sequence: None,
-        values,
     }
 }
 

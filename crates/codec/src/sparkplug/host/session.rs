@@ -2,12 +2,12 @@
 
 use huitian_model::UtcMs;
 
-use crate::named::NamedValue;
+use crate::named::{Named, NamedValue};
 use crate::refusal::{Refusal, RefusalReason, quoted};
 use crate::sparkplug::payload::Payload;
 
 use super::node::{Device, Node, Phase};
-use super::owner::{Owner, record};
+use super::owner::Owner;
 use super::{DEVICES_MAX, MEMORY_MAX, Turn};
 
 /// How far ahead of ours a node's clock may be for its metrics to be ended by its own time too.
@@ -235,9 +235,9 @@ impl<T> Node<T> {
             .filter(|last| *last >= from && last.since(turn.now.at) <= AHEAD_MS_MAX);
         let records = &mut turn.out.named.records;
         if let Some(last) = last {
-            records.push(record(address, Some(last.plus(1)), gone.clone()));
+            records.push(Named::said(address, Some(last.plus(1)), gone.clone()));
         }
-        records.push(record(address, at, gone));
+        records.push(Named::said(address, at, gone));
     }
 
     /// Whether a birth may take the place of one of `former` bytes.

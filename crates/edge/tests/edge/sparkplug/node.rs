@@ -8,6 +8,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 
 use tokio::sync::mpsc;
 
+use crate::programs::{find, find_paho};
 use crate::support::{LONGEST, free_addr};
 
 /// What these tests need.
@@ -26,45 +27,6 @@ impl Programs {
             python: find_paho()?,
         })
     }
-}
-
-fn services() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/services")
-}
-
-fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut folders = vec![services().join("bin")];
-    folders.extend(std::env::split_paths(&path));
-    folders.push("/usr/sbin".into());
-    let mut files = folders.into_iter().map(|folder| folder.join(name));
-    let found = files.find(|file| file.is_file());
-    if found.is_none() {
-        skip(name);
-    }
-    found
-}
-
-fn find_paho() -> Option<PathBuf> {
-    let python = services().join("venv/bin/python3");
-    let mut import = Command::new(&python);
-    let import = import.args(["-c", "import paho.mqtt.client"]).output();
-    if import.is_ok_and(|output| output.status.success()) {
-        return Some(python);
-    }
-    skip("paho-mqtt");
-    None
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the contract of skipping is an environment variable"
-)]
-fn skip(name: &str) {
-    let is_required = std::env::var("HUITIAN_REQUIRE_SERVICES").is_ok_and(|value| value == "1");
-    assert!(!is_required, "needs {name}, and HUITIAN_REQUIRE_SERVICES=1");
-    // Past the test runner, which keeps what a passing test prints.
-    writeln!(std::io::stderr().lock(), "SKIPPED (needs {name})").unwrap();
 }
 
 /// Publishes one message with `QoS` 1, to be retained.
