@@ -177,6 +177,8 @@ impl Counter {
 
 #[cfg(test)]
 mod tests {
+    use huitian_model::{Measurement, Reading, Sample, TimeSource, UncertainReason};
+
     use super::*;
 
     fn check(rule: &str, cases: &[(u32, u32, i64)]) {
@@ -225,6 +227,39 @@ mod tests {
             "total-8",
             &[(250, 3, 9), (100, 3, 3), (128, 0, 128), (127, 0, 0)],
         );
+    }
+
+    /// Vehicles after three values, the second right after start-up.
+    fn around_a_startup(rule: &str, values: [u32; 3]) -> i64 {
+        let mut counter = Counter::new(rule.parse().unwrap());
+        let kept = |(number, value): (i64, u32)| {
+            let value = Measurement::Entries(value);
+            let sample = match number {
+                1 => Sample::Uncertain(value, UncertainReason::Startup),
+                _ => Sample::Good(value),
+            };
+            let reading = Reading {
+                at: UtcMs(number),
+                received_at: UtcMs(number),
+                time_source: TimeSource::Network,
+                sequence: None,
+                sample,
+            };
+            Kept::new(&reading, 0)
+        };
+        let samples: Vec<Kept> = (0..).zip(values).map(kept).collect();
+        counter.advance(&samples);
+        counter.total()
+    }
+
+    #[test]
+    fn a_startup_of_a_counter_that_forgets_is_no_wrap_however_plausible() {
+        assert_eq!(around_a_startup("total-16", [65_530, 0, 4]), 4);
+        assert_eq!(around_a_startup("total-16", [65_530, 3, 4]), 4);
+        assert_eq!(around_a_startup("total-16", [7, 9, 10]), 10);
+        // What survives a power cut goes on where it was.
+        assert_eq!(around_a_startup("total-16-stored", [65_530, 0, 4]), 10);
+        assert_eq!(around_a_startup("total-16-stored", [7, 9, 10]), 3);
     }
 
     #[test]
