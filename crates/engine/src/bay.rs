@@ -104,25 +104,26 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Adds a change of a bay's channel.
-    pub fn insert(&mut self, channel: u32, change: Change) {
-        let mut place = self.entries.len();
-        while place > 0
-            && self
-                .entries
-                .get(place - 1)
-                .is_some_and(|e| e.change.at > change.at)
+    /// Adds changes of a bay's channel, which stand in event-time order. One pass for all of
+    /// them: after an outage thousands come between the others.
+    pub fn extend(&mut self, channel: u32, changes: impl Iterator<Item = Change>) {
+        let old = self.entries.len();
+        self.entries.extend(changes.map(|change| Entry {
+            channel,
+            change,
+            tally: Tally::default(),
+        }));
+        let Some((known, [first, ..])) = self.entries.split_at_checked(old) else {
+            return;
+        };
+        let first = first.change.at;
+        let place = known.partition_point(|entry| entry.change.at <= first);
+        if place < old
+            && let Some(later) = self.entries.get_mut(place..)
         {
-            place -= 1;
+            // Stable: of one instant what was there goes first.
+            later.sort_by_key(|entry| entry.change.at);
         }
-        self.entries.insert(
-            place,
-            Entry {
-                channel,
-                change,
-                tally: Tally::default(),
-            },
-        );
         self.tally_from(place);
     }
 

@@ -35,12 +35,10 @@ fn derive_channel(facility: &mut Facility, channel: &mut Channel, index: u32, se
                 *state = *base;
                 first = 0;
             }
-            for kept in samples.iter().skip(first) {
-                let change = state.step(kept, valid_for_ms);
-                if let Some(change) = change.filter(|change| again <= Some(change.at)) {
-                    lot.changes.insert(index, change);
-                }
-            }
+            let new = samples.iter().skip(first);
+            let changes = new.filter_map(|kept| state.step(kept, valid_for_ms));
+            let changes = changes.filter(|change| again <= Some(change.at));
+            lot.changes.extend(index, changes);
         }
         (Role::Gate { is_entry, counter }, Kind::Lot(lot)) => {
             let differences = match again {
